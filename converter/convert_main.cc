@@ -1,0 +1,210 @@
+// earshot-convert: the checkpoint of a trained model in, one model file out.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "converter/emit/flatbuffer_writer.h"
+#include "converter/import/import_model.h"
+#include "converter/ir/graph.h"
+#include "converter/passes/limit_lengths.h"
+#include "converter/passes/pipeline.h"
+#include "converter/plan/memory_planner.h"
+#include "converter/plan/plan_report.h"
+#include "converter/plan/plan_verifier.h"
+#include "converter/quantize/quantization_report.h"
+#include "converter/quantize/quantize.h"
+#include "platform/cli/console.h"
+#include "platform/cli/exit_code.h"
+#include "platform/cli/interrupt.h"
+#include "platform/cli/memory_classes.h"
+#include "platform/cli/output.h"
+#include "platform/cli/units.h"
+#include "platform/files/atomic_file.h"
+#include "platform/files/memory_block.h"
+#include "runtime/core/dtype.h"
+#include "runtime/core/status.h"
+#include "runtime/engine/program.h"
+#include "runtime/engine/session.h"
+
+namespace earshot {
+namespace {
+
+struct ConvertOptions {
+  std::string input;
+  std::string output;
+  quantize::Options types;
+  std::vector<std::string> keep_int8;
+  std::optional<int64_t> max_text_tokens;
+  std::optional<int64_t> max_audio_frames;
+  bool report = false;
+  bool quiet = false;
+};
+
+// A model file in memory, checked as a device will check it before a byte of it reaches the disk.
+struct CheckedModel {
+  MemoryBlock bytes;
+  MemoryRequirements memory;  // of a session with one thread on this machine
+};
+
+// --name int8|int4|f16|f32; calls store(type).
+template <class Store>
+void AddTypeOption(CLI::App& app, const std::string& name, const std::string& help, const Store& store) {
+  static const std::map<std::string, DType> kTypes = {
+      {"int8", DType::kI8}, {"int4", DType::kI4}, {"f16", DType::kF16}, {"f32", DType::kF32}};
+  app.add_option_function<std::string>(
+         name, [store](const std::string& type) { store(kTypes.at(type)); }, help)
+      ->check(CLI::IsMember({"int8", "int4", "f16", "f32"}));
+}
+
+void AddOptions(CLI::App& app, ConvertOptions& options) {
+  const CLI::Range any_length(int64_t{1}, int64_t{INT32_MAX});
+  app.add_option("input", options.input, "directory of a Hugging Face or CTranslate2 checkpoint")->required();
+  app.add_option("-o,--output", options.output, "model file to write")->required();
+  AddTypeOption(app, "--weights", "type of the weight matrices (default int8)",
+                [&options](DType type) { options.types.weights = type; });
+  AddTypeOption(app, "--vocabulary-weights",
+                "type of the token table (default as --weights, but int8 instead of int4)",
+                [&options](DType type) { options.types.vocabulary = type; });
+  app.add_option("--keep-int8", options.keep_int8,
+                 "with int4: shell patterns of more tensors that stay int8, for example 'decoder.*.ffn.*'");
+  app.add_option("--max-text-tokens", options.max_text_tokens,
+                 "shorter text cache: less memory, shorter results")
+      ->check(any_length);
+  app.add_option("--max-audio-frames", options.max_audio_frames,
+                 "shorter windows, in encoder frames (20 ms for Whisper): less memory")
+      ->check(any_length);
+  app.add_flag("--report", options.report, "print the error of every tensor and the memory plan");
+  app.add_flag("--quiet", options.quiet, "print nothing but errors");
+}
+
+Status ApplyLimits(ir::Graph& graph, const ConvertOptions& options) {
+  if (options.max_audio_frames) {
+    EARSHOT_RETURN_IF_ERROR(passes::LimitLength(graph, "frames", *options.max_audio_frames));
+  }
+  if (!options.max_text_tokens) return Status::Ok();
+  EARSHOT_RETURN_IF_ERROR(passes::LimitLength(graph, "tokens", *options.max_text_tokens));
+  EARSHOT_RETURN_IF_ERROR(passes::LimitLength(graph, "end", *options.max_text_tokens));
+  return passes::LimitLength(graph, "position", *options.max_text_tokens - 1);
+}
+
+void AddMetadata(ir::Graph& graph, const ConvertOptions& options) {
+  graph.metadata["converter"] = "earshot-convert " EARSHOT_VERSION;
+  graph.metadata["weights"] = DTypeName(options.types.weights);
+  if (options.types.vocabulary) graph.metadata["vocabulary_weights"] = DTypeName(*options.types.vocabulary);
+}
+
+Status PlanMemory(ir::Graph& graph) {
+  EARSHOT_RETURN_IF_ERROR(plan::PlanMemory(graph));
+  return plan::VerifyPlan(graph);
+}
+
+Result<CheckedModel> Emit(const ir::Graph& graph) {
+  EARSHOT_ASSIGN_OR_RETURN(const emit::ModelFile file, emit::PrepareModelFile(graph));
+  EARSHOT_ASSIGN_OR_RETURN(MemoryBlock block, MemoryBlock::Allocate(static_cast<size_t>(file.file_bytes)));
+  std::span<std::byte> rest = block.bytes();
+  EARSHOT_RETURN_IF_ERROR(emit::WriteModelFile(graph, file, [&rest](std::span<const std::byte> bytes) {
+    if (bytes.size() > rest.size()) {
+      return Status::Error(StatusCode::kInternal, "the model file is larger than announced");
+    }
+    std::memcpy(rest.data(), bytes.data(), bytes.size());
+    rest = rest.subspan(bytes.size());
+    return Status::Ok();
+  }));
+  EARSHOT_ASSIGN_OR_RETURN(const Program program, Program::Load(block.bytes()));
+  EARSHOT_ASSIGN_OR_RETURN(const MemoryRequirements memory, Session::Measure(program, {}));
+  return CheckedModel{std::move(block), memory};
+}
+
+Status WriteFile(const std::string& path, std::span<const std::byte> bytes) {
+  constexpr size_t kPieceBytes = size_t{4} << 20;
+  EARSHOT_ASSIGN_OR_RETURN(AtomicFileWriter writer, AtomicFileWriter::Create(path));
+  while (!bytes.empty()) {
+    if (cli::Interrupted()) return Status::Error(StatusCode::kCancelled, "interrupted; nothing was written");
+    const auto piece = bytes.first(std::min(bytes.size(), kPieceBytes));
+    EARSHOT_RETURN_IF_ERROR(writer.Append(piece));
+    bytes = bytes.subspan(piece.size());
+  }
+  return writer.Commit();
+}
+
+std::string Summary(const ConvertOptions& options, const CheckedModel& model,
+                    std::span<const quantize::TensorReport> tensors) {
+  std::string text = options.output + ": " + cli::Megabytes(model.bytes.bytes().size()) + " (" +
+                     quantize::FormatTypeSummary(tensors) + ")\na session needs " +
+                     cli::Megabytes(model.memory.total_bytes()) + " beside the file (one thread, this CPU):";
+  const char* separator = " ";
+  for (const cli::MemoryClass& part : cli::ArenaClasses(model.memory)) {
+    text += separator;
+    text += part.name;
+    text += ' ';
+    text += cli::Megabytes(part.size_bytes);
+    separator = ", ";
+  }
+  return text + "\n";
+}
+
+Status Convert(const ConvertOptions& options) {
+  cli::Console& console = cli::GetConsole();
+  console.SetProgress(options.input, "reading the checkpoint");
+  EARSHOT_ASSIGN_OR_RETURN(ir::Graph graph, checkpoint::ImportModel(options.input));
+  EARSHOT_RETURN_IF_ERROR(ApplyLimits(graph, options));
+  AddMetadata(graph, options);
+  graph.int4_exceptions.insert(graph.int4_exceptions.end(), options.keep_int8.begin(),
+                               options.keep_int8.end());
+  console.SetProgress(options.input, "rewriting the graph");
+  EARSHOT_RETURN_IF_ERROR(passes::RunPasses(graph, passes::Pipeline()));
+  console.SetProgress(options.input, "quantizing the weights");
+  EARSHOT_ASSIGN_OR_RETURN(const std::vector<quantize::TensorReport> tensors,
+                           quantize::Quantize(graph, options.types));
+  console.SetProgress(options.input, "planning the memory");
+  EARSHOT_RETURN_IF_ERROR(PlanMemory(graph));
+  console.SetProgress(options.input, "writing the model file");
+  EARSHOT_ASSIGN_OR_RETURN(const CheckedModel model, Emit(graph));
+  cli::CatchSignals();  // until here there was nothing to clean up
+  EARSHOT_RETURN_IF_ERROR(WriteFile(options.output, model.bytes.bytes()));
+  console.ClearProgress();
+  std::string text;
+  if (options.report) {
+    text = quantize::FormatTensorTable(tensors) + "\n" + plan::FormatMemoryPlan(graph) + "\n";
+  }
+  if (!options.quiet) text += Summary(options, model, tensors);
+  return cli::WriteStandardOutput(text);
+}
+
+int Run(int argc, char** argv) {
+  ConvertOptions options;
+  CLI::App app("Converts the checkpoint of a speech model into one file that earshot runs.",
+               "earshot-convert");
+  app.set_version_flag("--version", "earshot-convert " EARSHOT_VERSION);
+  AddOptions(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? cli::kExitOk : cli::kExitUsage;
+  }
+  cli::GetConsole().SetQuiet(options.quiet);
+  const Status status = Convert(options);
+  cli::GetConsole().ClearProgress();
+  if (status.code() == StatusCode::kCancelled && cli::Interrupted()) return cli::InterruptedExitCode();
+  return cli::FinishOutput(status);
+}
+
+}  // namespace
+}  // namespace earshot
+
+int main(int argc, char** argv) {
+  try {
+    return earshot::Run(argc, argv);
+  } catch (const std::exception& error) {  // out of memory, mostly
+    std::fprintf(stderr, "earshot-convert: %s\n", error.what());
+    return earshot::cli::kExitFailure;
+  }
+}

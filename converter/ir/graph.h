@@ -1,0 +1,167 @@
+// The converter's own picture of a model: what readers build, passes rewrite, and the emitter writes.
+// It mirrors runtime/schema/model.fbs with owning, editable types; weights are f32 (or f16 as stored) until
+// `quantize` runs.
+#ifndef EARSHOT_CONVERTER_IR_GRAPH_H_
+#define EARSHOT_CONVERTER_IR_GRAPH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "runtime/core/dtype.h"
+#include "runtime/kernels/kernels.h"
+
+namespace earshot::ir {
+
+constexpr int kNone = -1;
+
+// floor((symbol * multiplier + addend) / divisor); see fb::Dim.
+struct Dim {
+  int symbol = kNone;
+  int64_t multiplier = 1;
+  int64_t addend = 0;
+  int64_t divisor = 1;
+
+  static Dim Fixed(int64_t length) { return {kNone, 1, length, 1}; }
+  static Dim Of(int symbol, int64_t multiplier = 1) { return {symbol, multiplier, 0, 1}; }
+  bool operator==(const Dim&) const = default;
+};
+
+struct Symbol {
+  std::string name;
+  int64_t maximum = 1;
+  int64_t minimum = 1;
+};
+
+// A weight matrix. Before quantization dtype is kF32 and `values` holds it; the quantize pass fills `data`
+// and `scales` in the file's layout (fb::Tensor) and may then drop `values`.
+struct Tensor {
+  std::string name;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  std::vector<float> values;  // [rows, cols]
+  DType dtype = DType::kF32;
+  std::vector<std::byte> data;
+  std::vector<std::byte> scales;
+};
+
+struct State {
+  std::string name;
+  DType dtype = DType::kF32;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  uint64_t offset_bytes = 0;  // set by the memory plan
+};
+
+enum class ValueKind : uint8_t {
+  kActivation = 0,
+  kInput = 1,
+  kOutput = 2,
+  kConstant = 3,
+  kState = 4,
+  kView = 5
+};
+
+struct Value {
+  std::string name;
+  ValueKind kind = ValueKind::kActivation;
+  DType dtype = DType::kF32;
+  Dim rows;
+  Dim cols;
+  uint64_t offset_bytes = 0;  // set by the memory plan
+  int tensor = kNone;         // kConstant
+  int state = kNone;          // kState
+  int base = kNone;           // kView: a value that is not itself a view
+  Dim row_begin = Dim::Fixed(0);
+  int64_t col_begin = 0;
+};
+
+using kernels::Activation;
+enum class PatternKind : uint8_t { kFull = 0, kCausal = 1 };
+
+// Attributes, one struct for each op of the schema; the operands are listed there.
+struct Linear {
+  Activation activation = Activation::kNone;
+};
+struct Conv1d {
+  int64_t kernel = 1, stride = 1, padding = 0;
+  Activation activation = Activation::kNone;
+};
+struct LayerNorm {
+  float epsilon = 1e-5f;
+};
+struct Add {};
+struct Embedding {};
+struct Attention {
+  int64_t num_heads = 1, num_kv_heads = 1;
+  float scale = 1.0f;
+  PatternKind pattern = PatternKind::kFull;
+};
+struct Activate {
+  Activation activation = Activation::kNone;
+};
+using Attributes = std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate>;
+
+struct Op {
+  std::string name;
+  Attributes attributes;
+  std::vector<int> inputs;   // values
+  std::vector<int> outputs;  // values
+};
+
+struct Method {
+  std::string name;
+  std::vector<Symbol> symbols;
+  std::vector<Value> values;
+  std::vector<Op> ops;
+};
+
+struct AudioFrontEnd {
+  int64_t sample_rate_hz = 16000, fft_length = 400, hop_length = 160, num_mels = 80;
+  int mel_filters = kNone;  // tensor
+};
+
+struct Tokenizer {
+  std::vector<std::string> pieces;  // raw bytes of each id
+  std::map<std::string, int64_t> special_tokens;
+  int64_t timestamp_begin = 0;
+  int64_t timestamp_step_ms = 20;
+};
+
+struct GenerationSettings {
+  std::vector<int64_t> suppressed_tokens;
+  std::vector<int64_t> begin_suppressed_tokens;
+  int64_t max_initial_timestamp_index = 50;
+};
+
+struct MemoryPlan {
+  uint64_t state_bytes = 0;
+  uint64_t activation_bytes = 0;
+  uint64_t activation_lower_bound_bytes = 0;
+  uint64_t io_bytes = 0;
+};
+
+// Tensors and states are shared by all methods (encode writes the cross-attention cache that decode reads).
+struct Graph {
+  std::string family;
+  std::string name;
+  std::map<std::string, std::string> metadata;
+  std::vector<Tensor> tensors;
+  std::vector<std::string>
+      int4_exceptions;  // shell patterns of tensor names that 4 bits would spoil: int8 instead
+  std::vector<State> states;
+  std::vector<Method> methods;
+  MemoryPlan memory_plan;
+  AudioFrontEnd audio;
+  Tokenizer tokenizer;
+  GenerationSettings generation;
+};
+
+}  // namespace earshot::ir
+
+#endif  // EARSHOT_CONVERTER_IR_GRAPH_H_

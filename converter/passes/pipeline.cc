@@ -1,0 +1,38 @@
+// The list of passes, and the verifier between them.
+#include "converter/passes/pipeline.h"
+
+#include "converter/ir/verifier.h"
+
+namespace earshot::passes {
+namespace {
+
+// Order matters where one pass hides a pattern from another: the scale must be folded while q still has a
+// Linear of its own.
+constexpr Pass kPipeline[] = {
+    {"fold attention scale", FoldAttentionScale},
+    {"fuse activation", FuseActivation},
+    {"fuse linear siblings", FuseLinearSiblings},
+    {"eliminate dead nodes", EliminateDeadNodes},
+};
+
+}  // namespace
+
+std::span<const Pass> Pipeline() { return kPipeline; }
+
+Status RunPasses(ir::Graph& graph, std::span<const Pass> passes) {
+  if (const Status status = ir::Verify(graph); !status.ok()) {
+    return status.WithContext("the graph as imported");
+  }
+  for (const Pass& pass : passes) {
+    if (const Status status = pass.run(graph); !status.ok()) {
+      return status.WithContext("pass \"%s\"", pass.name);
+    }
+    if (const Status status = ir::Verify(graph); !status.ok()) {
+      return Status::Error(StatusCode::kInternal, "pass \"%s\" left a broken graph: %s", pass.name,
+                           status.message());
+    }
+  }
+  return Status::Ok();
+}
+
+}  // namespace earshot::passes

@@ -1,0 +1,165 @@
+// The policy: what a tensor is used for decides its type.
+#include "converter/quantize/quantize.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <thread>
+#include <utility>
+
+namespace earshot::quantize {
+namespace {
+
+enum class Role : uint8_t { kUnused, kMatrix, kVocabulary, kConvolution, kOther };
+
+Role RoleOfOperand(const ir::Op& op, size_t operand) {
+  if (operand != 1) return Role::kOther;
+  if (std::holds_alternative<ir::Linear>(op.attributes)) return Role::kMatrix;
+  if (std::holds_alternative<ir::Embedding>(op.attributes)) return Role::kVocabulary;
+  if (std::holds_alternative<ir::Conv1d>(op.attributes)) return Role::kConvolution;
+  return Role::kOther;
+}
+
+Role Combine(Role a, Role b) {
+  if (a == Role::kUnused || a == b) return b;
+  const bool is_tied_table =
+      (a == Role::kMatrix && b == Role::kVocabulary) || (a == Role::kVocabulary && b == Role::kMatrix);
+  return is_tied_table ? Role::kVocabulary : Role::kOther;
+}
+
+std::vector<Role> FindRoles(const ir::Graph& graph) {
+  std::vector<Role> roles(graph.tensors.size(), Role::kUnused);
+  for (const ir::Method& method : graph.methods) {
+    for (const ir::Op& op : method.ops) {
+      for (size_t operand = 0; operand < op.inputs.size(); ++operand) {
+        const ir::Value& value = method.values[static_cast<size_t>(op.inputs[operand])];
+        const bool is_view = value.kind == ir::ValueKind::kView;
+        const ir::Value& base = is_view ? method.values[static_cast<size_t>(value.base)] : value;
+        if (base.kind != ir::ValueKind::kConstant) continue;
+        Role& role = roles[static_cast<size_t>(base.tensor)];
+        role = Combine(role, is_view ? Role::kOther : RoleOfOperand(op, operand));
+      }
+    }
+  }
+  return roles;
+}
+
+struct Choice {
+  DType dtype = DType::kF32;
+  const char* note = "";
+};
+
+DType WantedType(Role role, const Options& options) {
+  const DType default_vocabulary = options.weights == DType::kI4 ? DType::kI8 : options.weights;
+  switch (role) {
+    case Role::kMatrix:
+      return options.weights;
+    case Role::kVocabulary:
+      return options.vocabulary.value_or(default_vocabulary);
+    case Role::kConvolution:
+      return options.weights == DType::kF32 ? DType::kF32 : DType::kF16;
+    case Role::kUnused:
+    case Role::kOther:
+      return DType::kF32;
+  }
+  return DType::kF32;
+}
+
+bool MatchesAny(const std::string& name, std::span<const std::string> patterns) {
+  return std::ranges::any_of(patterns, [&name](const std::string& pattern) {
+    return fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+  });
+}
+
+Choice ChooseType(const ir::Tensor& tensor, Role role, const Options& options,
+                  std::span<const std::string> int4_exceptions) {
+  if (tensor.rows == 1) return {};
+  const DType wanted = WantedType(role, options);
+  if (wanted == DType::kI4 && MatchesAny(tensor.name, int4_exceptions))
+    return {DType::kI8, "4 bits cost accuracy here"};
+  if (wanted == DType::kI4 && tensor.cols % kI4BlockElems != 0) {
+    return {DType::kI8, "columns are no multiple of 32"};
+  }
+  constexpr float kLargestF16 = 65504.0f;
+  const auto fits = [](float value) { return std::abs(value) <= kLargestF16; };
+  if (wanted == DType::kF16 && !std::ranges::all_of(tensor.values, fits)) {
+    return {DType::kF32, "too large for f16"};
+  }
+  return {wanted, ""};
+}
+
+Status CheckFinite(const ir::Tensor& tensor) {
+  const auto bad = std::ranges::find_if_not(tensor.values, [](float value) { return std::isfinite(value); });
+  if (bad == tensor.values.end()) return Status::Ok();
+  const int64_t index = bad - tensor.values.begin();
+  return Status::Error(
+      StatusCode::kInvalidModel,
+      "tensor \"%s\" holds a number that is not finite at row %lld, column %lld: the checkpoint is damaged",
+      tensor.name.c_str(), static_cast<long long>(index / tensor.cols),
+      static_cast<long long>(index % tensor.cols));
+}
+
+TensorReport QuantizeTensor(ir::Tensor& tensor, const Choice& choice) {
+  const std::vector<float> original = tensor.values;
+  EncodeTensor(tensor, choice.dtype);
+  TensorReport report;
+  report.name = tensor.name;
+  report.rows = tensor.rows;
+  report.cols = tensor.cols;
+  report.dtype = choice.dtype;
+  report.bytes = tensor.data.size() + tensor.scales.size();
+  report.error = MeasureError(original, DecodeTensor(tensor));
+  report.note = choice.note;
+  return report;
+}
+
+// Calls task(i) for every i in [0, count) on several threads.
+template <class Task>
+void RunInParallel(size_t count, unsigned num_threads, const Task& task) {
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t i = next++; i < count; i = next++) task(i);
+  };
+  std::vector<std::jthread> workers;
+  for (unsigned i = 1; i < num_threads && i < count; ++i) workers.emplace_back(work);
+  work();
+}
+
+void UpdateValueTypes(ir::Graph& graph) {
+  for (ir::Method& method : graph.methods) {
+    for (ir::Value& value : method.values) {
+      if (value.kind == ir::ValueKind::kConstant) {
+        value.dtype = graph.tensors[static_cast<size_t>(value.tensor)].dtype;
+      }
+    }
+    for (ir::Value& value : method.values) {
+      if (value.kind == ir::ValueKind::kView) {
+        value.dtype = method.values[static_cast<size_t>(value.base)].dtype;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Result<std::vector<TensorReport>> Quantize(ir::Graph& graph, const Options& options) {
+  const std::vector<Role> roles = FindRoles(graph);
+  std::vector<Choice> choices;
+  for (size_t i = 0; i < graph.tensors.size(); ++i) {
+    EARSHOT_RETURN_IF_ERROR(CheckFinite(graph.tensors[i]));
+    choices.push_back(ChooseType(graph.tensors[i], roles[i], options, graph.int4_exceptions));
+  }
+  std::vector<TensorReport> reports(graph.tensors.size());
+  const unsigned num_threads =
+      options.num_threads != 0 ? options.num_threads : std::max(1u, std::thread::hardware_concurrency());
+  RunInParallel(graph.tensors.size(), num_threads,
+                [&](size_t i) { reports[i] = QuantizeTensor(graph.tensors[i], choices[i]); });
+  UpdateValueTypes(graph);
+  return reports;
+}
+
+}  // namespace earshot::quantize

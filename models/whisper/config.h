@@ -1,0 +1,25 @@
+// Sizes of a Whisper model (Radford et al. 2022, table 1). Letters as in models/whisper/README.md.
+#ifndef EARSHOT_MODELS_WHISPER_CONFIG_H_
+#define EARSHOT_MODELS_WHISPER_CONFIG_H_
+
+#include <cstdint>
+
+namespace earshot::whisper {
+
+struct Config {
+  int64_t num_mels = 80;
+  int64_t vocab_size = 0;  // V
+  int64_t width = 0;       // d, of encoder and decoder
+  int64_t encoder_layers = 0;
+  int64_t encoder_heads = 0;
+  int64_t encoder_ffn_width = 0;
+  int64_t decoder_layers = 0;
+  int64_t decoder_heads = 0;
+  int64_t decoder_ffn_width = 0;
+  int64_t max_audio_frames = 1500;  // S, encoder frames of 20 ms
+  int64_t max_text_tokens = 448;
+};
+
+}  // namespace earshot::whisper
+
+#endif  // EARSHOT_MODELS_WHISPER_CONFIG_H_

@@ -1,0 +1,165 @@
+// Binds names to indices once, then fills symbols and runs.
+#include "models/whisper/engine_network.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+namespace earshot::whisper {
+namespace {
+
+Status AsModelError(const Status& status) {
+  return Status::Error(StatusCode::kInvalidModel, "%s: convert the model again", status.message());
+}
+
+Status CheckShape(const char* name, const MatrixView& view, DType dtype, int64_t rows, int64_t cols) {
+  if (view.dtype == dtype && view.rows == rows && view.cols == cols && (cols == 1 || view.stride >= cols))
+    return {};
+  return Status::Error(StatusCode::kInvalidModel,
+                       "\"%s\" is %s [%lld, %lld], expected %s [%lld, %lld]: convert the model again", name,
+                       DTypeName(view.dtype), static_cast<long long>(view.rows),
+                       static_cast<long long>(view.cols), DTypeName(dtype), static_cast<long long>(rows),
+                       static_cast<long long>(cols));
+}
+
+}  // namespace
+
+Result<EngineNetwork::Call> EngineNetwork::Call::Bind(const Session& session, std::string_view method,
+                                                      std::span<const std::string_view> symbols) {
+  Call call;
+  call.method_ = session.program().FindMethod(method);
+  if (call.method_ < 0) {
+    return Status::Error(StatusCode::kInvalidModel, "the model has no method \"%.*s\": convert it again",
+                         static_cast<int>(method.size()), method.data());
+  }
+  const fb::Method& declared =
+      *session.program().model().methods()->Get(static_cast<flatbuffers::uoffset_t>(call.method_));
+  call.num_symbols_ = declared.symbols()->size();
+  if (call.num_symbols_ != symbols.size()) {
+    return Status::Error(StatusCode::kInvalidModel,
+                         "method \"%.*s\" has %zu symbols, expected %zu: convert the model again",
+                         static_cast<int>(method.size()), method.data(), call.num_symbols_, symbols.size());
+  }
+  for (size_t i = 0; i < symbols.size(); ++i) {
+    const Result<int> index = session.FindSymbol(call.method_, symbols[i]);
+    if (!index.ok()) return AsModelError(index.status());
+    call.index_[i] = index.value();
+  }
+  return call;
+}
+
+void EngineNetwork::Call::Set(std::span<const int64_t> values) {
+  for (size_t i = 0; i < values.size(); ++i) values_[static_cast<size_t>(index_[i])] = values[i];
+}
+
+EngineNetwork::EngineNetwork(Session session, const Dimensions& dimensions)
+    : session_(std::move(session)),
+      vocab_size_(dimensions.tables.vocabulary.size),
+      max_text_tokens_(dimensions.tables.max_text_tokens),
+      max_mel_frames_(dimensions.max_mel_frames),
+      num_mels_(dimensions.log_mel.num_mels) {}
+
+Result<EngineNetwork> EngineNetwork::Create(Session session, const Dimensions& dimensions) {
+  EngineNetwork network(std::move(session), dimensions);
+  constexpr std::string_view kEncodeSymbols[] = {"frames"};
+  constexpr std::string_view kDecodeSymbols[] = {"tokens", "position", "end", "frames"};
+  EARSHOT_ASSIGN_OR_RETURN(network.encode_, Call::Bind(network.session_, "encode", kEncodeSymbols));
+  EARSHOT_ASSIGN_OR_RETURN(network.decode_, Call::Bind(network.session_, "decode", kDecodeSymbols));
+  EARSHOT_RETURN_IF_ERROR(network.FindValues());
+  EARSHOT_RETURN_IF_ERROR(network.CheckShapes());
+  return network;
+}
+
+Status EngineNetwork::FindValues() {
+  struct Wanted {
+    const Call& call;
+    std::string_view name;
+    int& index;
+  };
+  const Wanted wanted[] = {{encode_, "mel", mel_},
+                           {encode_, "encoder_output", encoder_output_},
+                           {decode_, "token_ids", token_ids_},
+                           {decode_, "logits", logits_}};
+  for (const Wanted& value : wanted) {
+    const Result<int> index = session_.FindValue(value.call.method(), value.name);
+    if (!index.ok()) return AsModelError(index.status());
+    value.index = index.value();
+  }
+  return {};
+}
+
+Status EngineNetwork::CheckShapes() {
+  SetEncode(max_mel_frames_);
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView mel, View(encode_, mel_));
+  EARSHOT_RETURN_IF_ERROR(CheckShape("mel", mel, DType::kF32, max_mel_frames_, num_mels_));
+  encoded_frames_ = max_mel_frames_ / kMelFramesPerEncoderFrame;
+  SetDecode(1, 0);
+  encoded_frames_ = 0;
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView ids, View(decode_, token_ids_));
+  EARSHOT_RETURN_IF_ERROR(CheckShape("token_ids", ids, DType::kI32, 1, 1));
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView logits, View(decode_, logits_));
+  return CheckShape("logits", logits, DType::kF32, 1, vocab_size_);
+}
+
+void EngineNetwork::SetEncode(int64_t mel_frames) {
+  const int64_t values[] = {mel_frames / kMelFramesPerEncoderFrame};
+  encode_.Set(values);
+}
+
+void EngineNetwork::SetDecode(int64_t tokens, int64_t position) {
+  const int64_t values[] = {tokens, position, position + tokens, encoded_frames_};
+  decode_.Set(values);
+}
+
+Result<Matrix<float>> EngineNetwork::MelInput(int64_t mel_frames) {
+  if (mel_frames < kMelFramesPerEncoderFrame || mel_frames > max_mel_frames_ ||
+      mel_frames % kMelFramesPerEncoderFrame != 0) {
+    return Status::Error(
+        StatusCode::kInvalidArgument, "a window of %lld mel frames: it must be even, from %lld to %lld",
+        static_cast<long long>(mel_frames), static_cast<long long>(kMelFramesPerEncoderFrame),
+        static_cast<long long>(max_mel_frames_));
+  }
+  SetEncode(mel_frames);
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView view, View(encode_, mel_));
+  return view.As<float>();
+}
+
+Status EngineNetwork::Encode(int64_t mel_frames) {
+  EARSHOT_ASSIGN_OR_RETURN(const Matrix<float> checked, MelInput(mel_frames));
+  encoded_frames_ = 0;
+  EARSHOT_RETURN_IF_ERROR(session_.Run(encode_.method(), encode_.symbols()));
+  encoded_frames_ = checked.rows / kMelFramesPerEncoderFrame;
+  return {};
+}
+
+Result<std::span<float>> EngineNetwork::Decode(std::span<const int32_t> tokens, int64_t position) {
+  if (encoded_frames_ == 0)
+    return Status::Error(StatusCode::kInvalidArgument, "decode: no window has been encoded");
+  const int64_t num_tokens = std::ssize(tokens);
+  if (num_tokens < 1 || position < 0 || position > max_text_tokens_ - num_tokens) {
+    return Status::Error(StatusCode::kInvalidArgument,
+                         "decode: %lld tokens at position %lld; the cache holds %lld",
+                         static_cast<long long>(num_tokens), static_cast<long long>(position),
+                         static_cast<long long>(max_text_tokens_));
+  }
+  for (const int32_t token : tokens) {
+    if (token < 0 || token >= vocab_size_) {
+      return Status::Error(StatusCode::kInvalidArgument, "decode: token %d is not in the vocabulary of %lld",
+                           token, static_cast<long long>(vocab_size_));
+    }
+  }
+  SetDecode(num_tokens, position);
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView ids, View(decode_, token_ids_));
+  for (int64_t row = 0; row < num_tokens; ++row)
+    *ids.As<int32_t>().Row(row) = tokens[static_cast<size_t>(row)];
+  EARSHOT_RETURN_IF_ERROR(session_.Run(decode_.method(), decode_.symbols()));
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView logits, View(decode_, logits_));
+  return std::span(logits.As<float>().data, static_cast<size_t>(vocab_size_));
+}
+
+Result<Matrix<const float>> EngineNetwork::EncoderOutput() const {
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView view, View(encode_, encoder_output_));
+  return Matrix<const float>(view.As<float>());
+}
+
+}  // namespace earshot::whisper

@@ -1,0 +1,77 @@
+// Whisper's network as the engine runs it: the methods `encode` and `decode` of a model file.
+#ifndef EARSHOT_MODELS_WHISPER_ENGINE_NETWORK_H_
+#define EARSHOT_MODELS_WHISPER_ENGINE_NETWORK_H_
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "models/whisper/dimensions.h"
+#include "models/whisper/network.h"
+#include "runtime/engine/session.h"
+
+namespace earshot::whisper {
+
+// Owns the session. Movable. Threads: one call at a time.
+class EngineNetwork final : public Network {
+ public:
+  // Finds methods, symbols and values by the names of models/whisper/README.md, and checks their shapes.
+  // Errors: kInvalidModel, naming what is missing or contradictory.
+  static Result<EngineNetwork> Create(Session session, const Dimensions& dimensions);
+
+  int64_t vocab_size() const override { return vocab_size_; }
+  int64_t max_text_tokens() const override { return max_text_tokens_; }
+  int64_t max_mel_frames() const override { return max_mel_frames_; }
+  int64_t num_mels() const override { return num_mels_; }
+
+  Result<Matrix<float>> MelInput(int64_t mel_frames) override;
+  Status Encode(int64_t mel_frames) override;
+  Result<std::span<float>> Decode(std::span<const int32_t> tokens, int64_t position) override;
+
+  // [S, d] f32 of the last Encode.
+  Result<Matrix<const float>> EncoderOutput() const;
+
+  const Session& session() const { return session_; }
+
+ private:
+  // A method's symbols, set by name once and filled by index in every run.
+  class Call {
+   public:
+    static Result<Call> Bind(const Session& session, std::string_view method,
+                             std::span<const std::string_view> symbols);
+    // values: in the order of the names given to Bind.
+    void Set(std::span<const int64_t> values);
+    int method() const { return method_; }
+    std::span<const int64_t> symbols() const { return std::span(values_).first(num_symbols_); }
+
+   private:
+    static constexpr size_t kMaxSymbols = 4;
+    int method_ = -1;
+    size_t num_symbols_ = 0;
+    std::array<int, kMaxSymbols> index_{};  // of the i-th name
+    std::array<int64_t, kMaxSymbols> values_{};
+  };
+
+  EngineNetwork(Session session, const Dimensions& dimensions);
+  Status FindValues();
+  Status CheckShapes();
+  void SetEncode(int64_t mel_frames);
+  void SetDecode(int64_t tokens, int64_t position);
+  Result<MatrixView> View(const Call& call, int value) const {
+    return session_.View(call.method(), value, call.symbols());
+  }
+
+  Session session_;
+  int64_t vocab_size_;
+  int64_t max_text_tokens_;
+  int64_t max_mel_frames_;
+  int64_t num_mels_;
+  Call encode_, decode_;
+  int mel_ = -1, encoder_output_ = -1, token_ids_ = -1, logits_ = -1;  // values
+  int64_t encoded_frames_ = 0;                                         // S of the last window; 0: none
+};
+
+}  // namespace earshot::whisper
+
+#endif  // EARSHOT_MODELS_WHISPER_ENGINE_NETWORK_H_

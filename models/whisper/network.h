@@ -1,0 +1,41 @@
+// What the transcription loop needs of the neural network, so that it can be tested without one.
+#ifndef EARSHOT_MODELS_WHISPER_NETWORK_H_
+#define EARSHOT_MODELS_WHISPER_NETWORK_H_
+
+#include <cstdint>
+#include <span>
+
+#include "runtime/core/matrix_view.h"
+#include "runtime/core/status.h"
+
+namespace earshot::whisper {
+
+// The two methods of models/whisper/README.md over one encoder window and one decoder cache. Letters as
+// there. Threads: one call at a time.
+class Network {
+ public:
+  virtual int64_t vocab_size() const = 0;       // V
+  virtual int64_t max_text_tokens() const = 0;  // positions of the decoder's cache
+  virtual int64_t max_mel_frames() const = 0;   // 2S, rows of a full window
+  virtual int64_t num_mels() const = 0;
+
+  // Where to write a window of normalized log-mel before Encode: [mel_frames, num_mels] f32. mel_frames is
+  // even, in [2, max_mel_frames]. The memory is the same for every window.
+  virtual Result<Matrix<float>> MelInput(int64_t mel_frames) = 0;
+
+  // Runs the encoder over the first mel_frames of the input. Decode attends to the result from then on.
+  virtual Status Encode(int64_t mel_frames) = 0;
+
+  // Appends tokens at `position` of the cache (0 begins anew; a smaller position than before forgets what
+  // came after it) and returns the logits [V] that follow the last one. The caller may change them; the
+  // memory is the same for every call. Errors: kInvalidArgument if there are no tokens, one is not in [0, V),
+  // or they leave the cache.
+  virtual Result<std::span<float>> Decode(std::span<const int32_t> tokens, int64_t position) = 0;
+
+ protected:
+  ~Network() = default;
+};
+
+}  // namespace earshot::whisper
+
+#endif  // EARSHOT_MODELS_WHISPER_NETWORK_H_

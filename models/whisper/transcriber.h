@@ -1,0 +1,59 @@
+// The transcription of a whole recording: window after window, each cut into segments.
+#ifndef EARSHOT_MODELS_WHISPER_TRANSCRIBER_H_
+#define EARSHOT_MODELS_WHISPER_TRANSCRIBER_H_
+
+#include <cstdint>
+#include <span>
+
+#include "models/common/token_list.h"
+#include "models/whisper/dimensions.h"
+#include "models/whisper/network.h"
+#include "models/whisper/segment_splitter.h"
+#include "models/whisper/transcription.h"
+#include "models/whisper/window_decoder.h"
+#include "models/whisper/window_features.h"
+#include "runtime/core/status.h"
+#include "runtime/memory/arena.h"
+
+namespace earshot::whisper {
+
+// The method of Radford et al. 2022, section 4.5: each window of 30 s begins where the last finished segment
+// of the one before ended. Owns nothing, borrows its memory; never touches the heap. Threads: one call at a
+// time.
+class Transcriber {
+ public:
+  // Takes its memory from the arena; from a measuring one the result is kOutOfMemory, and the arena knows the
+  // bytes.
+  static Result<Transcriber> Create(const Dimensions& dimensions, Arena& arena);
+
+  // See WhisperSession::Transcribe.
+  Status Run(Network& network, const AudioSource& audio, const TranscribeOptions& options, const Sink& sink,
+             Summary& summary);
+
+  // Puts the features of the first window of `audio` into the network's input and encodes it.
+  Status EncodeFirstWindow(Network& network, const AudioSource& audio, WindowPadding padding);
+
+  const Vocabulary& vocabulary() const { return decoder_.tables().vocabulary; }
+
+ private:
+  struct Recording;  // the arguments of Run, and how far it has come
+  Transcriber(const WindowFeatures& features, const WindowDecoder& decoder)
+      : features_(features), decoder_(decoder) {}
+
+  Status CheckArguments(const AudioSource& audio, const TranscribeOptions& options,
+                        int32_t& language_token) const;
+  Status ComputeFeatures(Recording& recording, int64_t mel_frames);
+  static Status SkipWindow(Recording& recording, int64_t content_ms);
+  Status TranscribeWindow(Recording& recording);
+  Status EmitSegments(Recording& recording, SegmentSplitter& splitter, const WindowTranscript& transcript);
+  Result<std::string_view> CleanText(std::span<const int32_t> tokens);
+
+  WindowFeatures features_;
+  WindowDecoder decoder_;
+  TokenList previous_;    // what was said, as a prompt for the next window
+  std::span<char> text_;  // of one segment, well-formed UTF-8
+};
+
+}  // namespace earshot::whisper
+
+#endif  // EARSHOT_MODELS_WHISPER_TRANSCRIBER_H_

@@ -1,0 +1,18 @@
+// Options that several subcommands share.
+#include "platform/cli/common_options.h"
+
+#include <CLI/CLI.hpp>
+
+#include "platform/threads/worker_threads.h"
+
+namespace earshot::cli {
+
+void AddThreadsOption(CLI::App& command, size_t& num_threads, const std::string& help) {
+  num_threads = WorkerThreads::DefaultCount();
+  command.add_option("-t,--threads", num_threads, help)
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(size_t{1}, WorkerThreads::kMaxThreads).description(""));
+}
+
+}  // namespace earshot::cli

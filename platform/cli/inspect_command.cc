@@ -1,0 +1,56 @@
+// `earshot inspect MODEL`: what is in a model file and how much memory it takes.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "platform/cli/commands.h"
+#include "platform/cli/common_options.h"
+#include "platform/cli/console.h"
+#include "platform/cli/exit_code.h"
+#include "platform/cli/inspect_report.h"
+#include "platform/cli/model_loader.h"
+#include "platform/cli/output.h"
+#include "platform/cli/speech_model.h"
+
+namespace earshot::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  size_t num_threads = 0;
+  bool json = false;
+};
+
+Result<InspectReport> Inspect(const Options& options) {
+  EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model, LoadedModel::Load(options.model, options.num_threads));
+  EARSHOT_ASSIGN_OR_RETURN(const MemoryRequirements memory, MeasureModel(model));
+  return InspectReport{.path = model.path(),
+                       .model = DescribeModel(model.program()),
+                       .num_threads = options.num_threads,
+                       .memory = memory};
+}
+
+int Run(const Options& options) {
+  const auto report = Inspect(options);
+  if (!report.ok()) {
+    GetConsole().Error(report.status());
+    return kExitFailure;
+  }
+  return FinishOutput(
+      WriteStandardOutput(options.json ? InspectJson(report.value()) : InspectText(report.value())));
+}
+
+}  // namespace
+
+void AddInspectCommand(CLI::App& app, Command& chosen) {
+  auto options = std::make_shared<Options>();
+  CLI::App& command =
+      *app.add_subcommand("inspect", "Show what is in a model file and how much memory it takes");
+  command.add_option("MODEL", options->model, "model file made by earshot-convert")->required();
+  AddThreadsOption(command, options->num_threads, "threads of the session whose memory is measured");
+  command.add_flag("--json", options->json, "print JSON");
+  command.callback([options, &chosen] { chosen = [options] { return Run(*options); }; });
+}
+
+}  // namespace earshot::cli

@@ -1,0 +1,65 @@
+// The `earshot` program: reads the command line and hands over to the subcommand.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "platform/cli/commands.h"
+#include "platform/cli/console.h"
+#include "platform/cli/exit_code.h"
+#include "platform/cli/help_formatter.h"
+#include "platform/cli/output.h"
+
+namespace earshot::cli {
+namespace {
+
+int ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
+  const auto chosen = app.get_subcommands();
+  const std::string help =
+      "earshot " + (chosen.empty() ? std::string() : chosen.front()->get_name() + " ") + "--help";
+  GetConsole().Error("%s", error.what());
+  GetConsole().Note("see: %s", help.c_str());
+  return kExitUsage;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app(
+      "Private speech recognition on small computers: turns recordings into text, on this machine only.",
+      "earshot");
+  SetHelpFormatter(app);
+  Command command;
+  AddTranscribeCommand(app, command);
+  AddInspectCommand(app, command);
+  AddBenchCommand(app, command);
+  AddEvaluateCommand(app, command);
+  app.require_subcommand(0, 1);  // none: see below; otherwise an unknown word would go unnamed
+  app.set_version_flag("--version", "earshot " EARSHOT_VERSION);
+  app.footer("earshot COMMAND --help tells more. Model files are made by earshot-convert.");
+  if (argc <= 1) {
+    std::fputs(app.help().c_str(), stderr);
+    return kExitUsage;
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return FinishOutput(WriteStandardOutput(app.help()));
+  } catch (const CLI::CallForVersion& version) {
+    return FinishOutput(WriteStandardOutput(std::string(version.what()) + "\n"));
+  } catch (const CLI::ParseError& error) {
+    return ReportUsage(app, error);
+  }
+  if (!command) return ReportUsage(app, CLI::RequiredError("a command"));
+  return command();
+}
+
+}  // namespace
+}  // namespace earshot::cli
+
+int main(int argc, char** argv) {
+  try {
+    return earshot::cli::Main(argc, argv);
+  } catch (const std::exception& error) {  // out of memory, in practice
+    earshot::cli::GetConsole().Error("%s", error.what());
+    return earshot::cli::kExitFailure;
+  }
+}

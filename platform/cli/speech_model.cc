@@ -1,0 +1,49 @@
+// The one place that knows which families there are.
+#include "platform/cli/speech_model.h"
+
+#include <string_view>
+
+#include "platform/cli/printable.h"
+#include "platform/cli/whisper_model.h"
+
+namespace earshot::cli {
+namespace {
+
+struct Family {
+  std::string_view name;
+  Result<std::unique_ptr<SpeechModel>> (*create)(const LoadedModel& model);
+  Result<MemoryRequirements> (*measure)(const Program& program, const SessionOptions& options);
+};
+
+constexpr Family kFamilies[] = {{"whisper", CreateWhisperModel, MeasureWhisperModel}};
+
+const Family* FindFamily(const Program& program) {
+  for (const Family& family : kFamilies) {
+    if (family.name == program.family()) return &family;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SpeechModel>> CreateSpeechModel(const LoadedModel& model) {
+  const Family* family = FindFamily(model.program());
+  if (family == nullptr) {
+    return Status::Error(StatusCode::kUnsupported,
+                         "%s is a model of the family \"%s\", which this program cannot transcribe with",
+                         model.path().c_str(), Printable(model.program().family()).c_str());
+  }
+  auto speech_model = family->create(model);
+  if (!speech_model.ok()) return speech_model.status().WithContext("%s", model.path().c_str());
+  return speech_model;
+}
+
+Result<MemoryRequirements> MeasureModel(const LoadedModel& model) {
+  const Family* family = FindFamily(model.program());
+  const auto measure = family == nullptr ? Session::Measure : family->measure;
+  auto memory = measure(model.program(), model.session_options());
+  if (!memory.ok()) return memory.status().WithContext("%s", model.path().c_str());
+  return memory;
+}
+
+}  // namespace earshot::cli

@@ -1,0 +1,44 @@
+// WorkerThreads over pthreadpool.
+#include "platform/threads/worker_threads.h"
+
+#include <pthreadpool.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace earshot {
+
+Result<WorkerThreads> WorkerThreads::Start(size_t num_threads) {
+  if (num_threads < 1 || num_threads > kMaxThreads) {
+    return Status::Error(StatusCode::kInvalidArgument,
+                         "%zu threads were asked for; between 1 and %zu are possible", num_threads,
+                         kMaxThreads);
+  }
+  if (num_threads == 1) return WorkerThreads(nullptr);
+  pthreadpool_t pool = pthreadpool_create(num_threads);
+  if (pool == nullptr)
+    return Status::Error(StatusCode::kOutOfMemory, "the system refused to start %zu threads", num_threads);
+  return WorkerThreads(pool);
+}
+
+size_t WorkerThreads::DefaultCount() {
+  constexpr int kEnough = 4;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 1;
+  return static_cast<size_t>(std::clamp(CPU_COUNT(&allowed), 1, kEnough));
+}
+
+WorkerThreads::WorkerThreads(WorkerThreads&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)) {}
+
+WorkerThreads& WorkerThreads::operator=(WorkerThreads&& other) noexcept {
+  std::swap(pool_, other.pool_);
+  return *this;
+}
+
+WorkerThreads::~WorkerThreads() {
+  if (pool_ != nullptr) pthreadpool_destroy(pool_);
+}
+
+}  // namespace earshot

@@ -1,0 +1,37 @@
+// The worker threads of a process: made before a session, lent to it as a ThreadPool.
+#ifndef EARSHOT_PLATFORM_THREADS_WORKER_THREADS_H_
+#define EARSHOT_PLATFORM_THREADS_WORKER_THREADS_H_
+
+#include <cstddef>
+
+#include "runtime/core/status.h"
+#include "runtime/core/thread_pool.h"
+
+namespace earshot {
+
+// Owns the threads; must outlive the sessions that borrow its pool. Movable.
+class WorkerThreads {
+ public:
+  static constexpr size_t kMaxThreads = 64;
+
+  // num_threads counts the calling thread, so 1 starts none. Errors: kInvalidArgument unless 1 ..
+  // kMaxThreads; kOutOfMemory.
+  static Result<WorkerThreads> Start(size_t num_threads);
+
+  // Cores that this process may run on, at most 4: the boards Earshot is for have no more.
+  static size_t DefaultCount();
+
+  WorkerThreads(WorkerThreads&& other) noexcept;
+  WorkerThreads& operator=(WorkerThreads&& other) noexcept;
+  ~WorkerThreads();
+
+  ThreadPool pool() const { return ThreadPool(pool_); }
+
+ private:
+  explicit WorkerThreads(pthreadpool* pool) : pool_(pool) {}
+  pthreadpool* pool_ = nullptr;  // nullptr: one thread, the caller's
+};
+
+}  // namespace earshot
+
+#endif  // EARSHOT_PLATFORM_THREADS_WORKER_THREADS_H_

@@ -1,0 +1,64 @@
+// Scaled dot-product attention over selected keys: out = softmax(scale * Q K^T restricted to the pattern) V.
+//
+// Letters: Tq query rows, Tk key rows, H query heads, Hkv key/value heads (H % Hkv == 0; query head h reads
+// key/value head h / (H / Hkv)), D channels of a head. Head h of a matrix is its columns [h * D, (h + 1) *
+// D).
+//
+// Method: Vaswani et al. 2017, section 3.2, computed in one pass over the keys with the online softmax of
+// Milakov & Gimelshein 2018, tiled as in Dao et al. 2022 (FlashAttention), section 3.1.
+#ifndef EARSHOT_RUNTIME_ATTENTION_ATTENTION_H_
+#define EARSHOT_RUNTIME_ATTENTION_ATTENTION_H_
+
+#include <cstddef>
+#include <span>
+
+#include "runtime/attention/attention_pattern.h"
+#include "runtime/core/float16.h"
+#include "runtime/core/matrix_view.h"
+#include "runtime/core/thread_pool.h"
+
+namespace earshot {
+
+struct AttentionShape {
+  int64_t num_heads = 0;     // H
+  int64_t num_kv_heads = 0;  // Hkv
+  int64_t head_dim = 0;      // D
+  int64_t max_queries = 0;   // largest Tq ever run
+  int64_t max_keys = 0;      // largest Tk ever run
+};
+
+// K is kept as f32 or as f16; V likewise. T is float or Float16.
+template <class T>
+struct AttentionOperands {
+  Matrix<const float> q;  // [Tq, H * D]
+  Matrix<const T> k;      // [Tk, Hkv * D]
+  Matrix<const T> v;      // [Tk, Hkv * D]
+  Matrix<float> out;      // [Tq, H * D]; may be the memory of q, not of k or v
+};
+
+struct AttentionParams {
+  AttentionShape shape;
+  float scale = 1.0f;                         // of the scores, before the softmax
+  const AttentionPattern* pattern = nullptr;  // borrowed; full attention where nullptr
+};
+
+// Scratch that Attend needs, for all of `num_threads` threads.
+size_t AttentionWorkspaceBytes(const AttentionShape& shape, size_t num_threads);
+
+// Requires shapes that fit `params.shape` (checked by ops/attention.cc) and workspace.size() >=
+// AttentionWorkspaceBytes(shape, pool.num_threads()), 64-byte aligned. A query row without any key gets
+// zeros. Splits heads x query tiles over the pool's threads. Never allocates; cannot fail. The result does
+// not depend on the number of threads.
+void Attend(const AttentionParams& params, const AttentionOperands<float>& operands,
+            std::span<std::byte> workspace, const ThreadPool& pool);
+void Attend(const AttentionParams& params, const AttentionOperands<Float16>& operands,
+            std::span<std::byte> workspace, const ThreadPool& pool);
+
+// The specification: scalar, one row after the other, softmax in double precision, no workspace. Same results
+// within rounding.
+void AttendReference(const AttentionParams& params, const AttentionOperands<float>& operands);
+void AttendReference(const AttentionParams& params, const AttentionOperands<Float16>& operands);
+
+}  // namespace earshot
+
+#endif  // EARSHOT_RUNTIME_ATTENTION_ATTENTION_H_

@@ -1,0 +1,141 @@
+// What the attention kernels share beside SIMD: tile sizes, the layout of the workspace, one head's view of
+// the operands, and which rows of K and V a range selects.
+#ifndef EARSHOT_RUNTIME_ATTENTION_ATTENTION_JOB_H_
+#define EARSHOT_RUNTIME_ATTENTION_ATTENTION_JOB_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/attention/attention.h"
+
+namespace earshot::attention {
+
+// Up to this many query rows are attended one by one, streaming over K and V; more go through tiles.
+constexpr int64_t kMaxFewQueries = 6;
+// Keys whose scores the streaming kernel holds before it turns to their values: their rows stay in the
+// first-level cache.
+constexpr int64_t kFewTileKeys = 64;
+
+// Tile of queries x keys. 96 is a multiple of every panel width (3 vectors of 4, 8 or 16 lanes).
+constexpr int64_t kTileQueries = 96;
+constexpr int64_t kTileKeys = 64;
+// Widest panel of queries that passes through the micro-kernel at once.
+constexpr int64_t kMaxPanelQueries = 48;
+// The micro-kernel computes up to this many rows (keys, channels) at once; buffers are padded to it.
+constexpr int64_t kRowPadding = 8;
+
+constexpr int64_t RoundUp(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+// Scratch of one thread. All pointers are 64-byte aligned; sizes in floats.
+struct Workspace {
+  float* q;       // tiled: [panels][D][panel]; few: [rows][D padded], scaled queries
+  float* o;       // tiled: [panels][D padded][panel]; few: [rows][D padded], sums of weighted values
+  float* scores;  // tiled: [kTileKeys][panel]; few: [kFewTileKeys]
+  float* k;       // tiled: [D][kTileKeys]
+  float* v;       // tiled: [kTileKeys][D padded]
+  float* max;     // [kTileQueries] running maximum of the scores of a query
+  float* sum;     // [kTileQueries] running sum of the exponentials
+  float* alpha;   // [kMaxPanelQueries] factor by which a new maximum shrinks the old sums
+};
+
+// Lays the pieces out from `base` on; returns the bytes used, a multiple of 64.
+inline size_t LayOutWorkspace(const AttentionShape& shape, std::byte* base, Workspace* workspace) {
+  const bool few = shape.max_queries <= kMaxFewQueries;
+  const int64_t dim = RoundUp(shape.head_dim, 16);
+  const int64_t rows = few ? kMaxFewQueries : kTileQueries;
+  size_t offset_bytes = 0;
+  const auto take = [&](int64_t elems) {
+    float* piece = base == nullptr ? nullptr : static_cast<float*>(static_cast<void*>(base + offset_bytes));
+    offset_bytes += static_cast<size_t>(RoundUp(elems, 16)) * sizeof(float);
+    return piece;
+  };
+  workspace->q = take(rows * dim);
+  workspace->o = take(rows * dim);
+  workspace->scores = take(few ? kFewTileKeys : kTileKeys * kMaxPanelQueries);
+  workspace->k = take(few ? 0 : kTileKeys * dim);
+  workspace->v = take(few ? 0 : kTileKeys * dim);
+  workspace->max = take(rows);
+  workspace->sum = take(rows);
+  workspace->alpha = take(few ? 0 : kMaxPanelQueries);
+  return offset_bytes;
+}
+
+// Rows of K or V that a range selects: operator()(i) is the row of the i-th key of the range.
+template <class T>
+struct KeyRows {
+  Matrix<const T> matrix;
+  const int32_t* order;  // nullptr: natural
+  int64_t begin;
+  int64_t step;
+
+  const T* operator()(int64_t i) const {
+    const int64_t position = begin + i * step;
+    return matrix.Row(order == nullptr ? position : order[position]);
+  }
+  KeyRows From(int64_t first) const { return {matrix, order, begin + first * step, step}; }
+};
+
+// One query head: its columns of the operands, and its pattern.
+template <class T>
+struct AttentionHead {
+  Matrix<const float> q;  // [Tq, D]
+  Matrix<const T> k;      // [Tk, D]
+  Matrix<const T> v;      // [Tk, D]
+  Matrix<float> out;      // [Tq, D]
+  const AttentionPattern* pattern;
+  AttentionOrder order;
+  int64_t head;
+  float scale;
+
+  int64_t QueryRow(int64_t position) const {
+    return order.queries.empty() ? position : order.queries[static_cast<size_t>(position)];
+  }
+  KeyRows<T> Keys(const KeyRange& range) const { return {k, order.keys.data(), range.begin, range.step}; }
+  KeyRows<T> Values(const KeyRange& range) const { return {v, order.keys.data(), range.begin, range.step}; }
+  QueryBlock Block(int64_t query_begin, int64_t query_end) const {
+    return {head, query_begin, query_end, q.rows, k.rows};
+  }
+};
+
+template <class T>
+AttentionHead<T> MakeHead(const AttentionParams& params, const AttentionOperands<T>& operands, int64_t head) {
+  const int64_t dim = params.shape.head_dim;
+  const int64_t kv_head = head / (params.shape.num_heads / params.shape.num_kv_heads);
+  return {.q = operands.q.Columns(head * dim, dim),
+          .k = operands.k.Columns(kv_head * dim, dim),
+          .v = operands.v.Columns(kv_head * dim, dim),
+          .out = operands.out.Columns(head * dim, dim),
+          .pattern = params.pattern,
+          .order = params.pattern->Order(head, operands.q.rows, operands.k.rows),
+          .head = head,
+          .scale = params.scale};
+}
+
+// Number of keys in a range.
+inline int64_t NumKeys(const KeyRange& range) {
+  return std::max<int64_t>(0, (range.end - range.begin + range.step - 1) / range.step);
+}
+
+// An interval [begin, end) of the keys of a range, counted from its first key; empty intervals are {0, 0}.
+struct KeyInterval {
+  int32_t begin = 0;
+  int32_t end = 0;
+};
+
+// What limits in positions leave of the `num_keys` keys of a range.
+inline KeyInterval Clip(const KeyRange& range, int64_t num_keys, const KeyLimits& limits) {
+  const auto index_of = [&](int64_t position) {  // of the first key at or after the position
+    return std::clamp<int64_t>((position - range.begin + range.step - 1) / range.step, 0, num_keys);
+  };
+  const int64_t begin = limits.begin <= range.begin ? 0 : index_of(limits.begin);
+  const int64_t end = limits.end <= range.begin ? 0 : index_of(limits.end);
+  if (begin >= end) return {};
+  return {static_cast<int32_t>(begin), static_cast<int32_t>(end)};
+}
+
+}  // namespace earshot::attention
+
+#endif  // EARSHOT_RUNTIME_ATTENTION_ATTENTION_JOB_H_

@@ -1,0 +1,115 @@
+// Which keys a query may see. Every select-type attention (full, causal, local, strided, global, random
+// blocks, clusters, learned assignments) differs only in the answers its pattern gives; one tiled kernel
+// consumes them.
+//
+// A pattern answers three questions:
+//   Order      In which order are queries and keys walked? The order of time, or an index list, which brings
+//   together what belongs
+//              together (the members of a cluster, the positions of one residue of a stride). From there on
+//              "position" means the position in that order.
+//   Range      Which positions of the keys does a block of query positions see at all? A few arithmetic
+//   progressions. RowLimits  Where the rows of the block do not all see all of a range: the interval that
+//   each row sees.
+// The kernel skips what no row of a block sees, masks only where rows differ, and gathers rows while it packs
+// them.
+//
+// How the known patterns are said in these words (w: window, s: stride, i: query position, b..e: the block):
+//   full                    one exact range [0, Tk)
+//   causal                  [0, e + Tk - Tq), limits [0, i + 1 + Tk - Tq)
+//   local                   [b - w, e + w), limits [i - w, i + w + 1)
+//   every s-th key          two ranges of step s beside a local one, limits [0, i - w) and [i + w + 1, Tk):
+//   what the window leaves dilated window          order both sides by (i mod s, i / s): it is a local window
+//   then Sparse Transformer      "strided" head: order by (i mod s, i / s), causal within a residue; or
+//   without an order, one diagonal
+//     (strided, fixed)      band [b - k s, e - k s) per k with limits [i - k s, i - k s + 1). "fixed": ranges
+//     of summary columns
+//   global tokens           an exact range of the global keys, beside the others; global queries: limits [0,
+//   Tk) in one range random blocks           one range per key block of the table, limits empty for rows of
+//   another query block mixed heads             ask another pattern per head clusters (LSH, k-means, order
+//   both sides by (cluster, time); one range per cluster in the block, limits empty for rows of other
+//     learned assignment)   clusters, [first, last key not later than the query) where causal
+#ifndef EARSHOT_RUNTIME_ATTENTION_ATTENTION_PATTERN_H_
+#define EARSHOT_RUNTIME_ATTENTION_ATTENTION_PATTERN_H_
+
+#include <cstdint>
+#include <span>
+
+namespace earshot {
+
+// Key positions begin, begin + step, ... below end; half-open.
+struct KeyRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+  int64_t step = 1;   // > 0
+  bool exact = true;  // every row of the block sees all of it; else RowLimits says what each row sees
+};
+
+// A row sees only the key positions of the range that lie in [begin, end). May reach beyond the range; begin
+// >= end: none.
+struct KeyLimits {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+// Rows of Q and of K, V in the order in which positions count. Empty lists stand for the natural order.
+struct AttentionOrder {
+  std::span<const int32_t> queries;  // a permutation of [0, Tq)
+  std::span<const int32_t> keys;  // any number of indices in [0, Tk); Tk of the positions is then keys.size()
+};
+
+// Which part of the attention matrix a pattern is asked about.
+struct QueryBlock {
+  int64_t head = 0;         // query head
+  int64_t query_begin = 0;  // positions of queries, half-open
+  int64_t query_end = 0;
+  int64_t num_queries = 0;  // Tq of this run
+  int64_t num_keys = 0;     // Tk of this run
+
+  int64_t num_rows() const { return query_end - query_begin; }
+};
+
+// Threads: const methods may be called from several threads at once. They never allocate.
+// The kernel chooses the blocks (1 to 96 rows); every answer must hold for any block.
+// All is inline, so that code with run-time type information (tests) can derive from it although the runtime
+// is built without.
+class AttentionPattern {
+ public:
+  virtual ~AttentionPattern() = default;
+
+  // Ranges that together hold every key some query of the block sees. They may be empty, come in any order
+  // and share keys as long as no row sees a key twice. Requires 0 <= index < NumRanges(block) for Range.
+  virtual int64_t NumRanges(const QueryBlock& block) const = 0;
+  virtual KeyRange Range(const QueryBlock& block, int64_t index) const = 0;
+
+  // limits[r] for the row query_begin + r of the block; limits.size() == block.num_rows(). Asked only where
+  // Range(block, index) is not exact.
+  virtual void RowLimits(const QueryBlock& block, int64_t index, std::span<KeyLimits> limits) const {
+    const KeyRange range = Range(block, index);
+    for (KeyLimits& row : limits) row = {range.begin, range.end};
+  }
+
+  // The lists must stay as they are while Attend runs.
+  virtual AttentionOrder Order(int64_t /*head*/, int64_t /*num_queries*/, int64_t /*num_keys*/) const {
+    return {};
+  }
+};
+
+// Every key.
+class FullPattern final : public AttentionPattern {
+ public:
+  int64_t NumRanges(const QueryBlock& block) const override;
+  KeyRange Range(const QueryBlock& block, int64_t index) const override;
+};
+
+// Keys up to the query's own position. The last query sits at the last key (a KV cache holds the past in
+// front): query i sees key j iff j <= i + num_keys - num_queries.
+class CausalPattern final : public AttentionPattern {
+ public:
+  int64_t NumRanges(const QueryBlock& block) const override;
+  KeyRange Range(const QueryBlock& block, int64_t index) const override;
+  void RowLimits(const QueryBlock& block, int64_t index, std::span<KeyLimits> limits) const override;
+};
+
+}  // namespace earshot
+
+#endif  // EARSHOT_RUNTIME_ATTENTION_ATTENTION_PATTERN_H_

@@ -1,0 +1,336 @@
+// Attention for many queries: tiles of 96 queries x 64 keys.
+//
+// Everything is computed transposed, with the queries along the vectors: S^T = K Q^T [keys, queries], O^T =
+// V^T P^T [channels, queries]. Then the softmax, its maximum, its sum and the mask of a query stay in one
+// lane and need no reduction across lanes; both products are the same micro-kernel, C[rows, panel] = sum_k
+// A[k, rows] B[k, panel] with scalars of A broadcast; and neither product wastes lanes on a head size that is
+// no multiple of the vector. A is the K tile, packed transposed [D, keys], or the V tile [keys, D], B the
+// panel of Q^T or of P^T: three vectors of queries.
+//
+// A task is one head x one tile of queries. It packs each tile of K and V that its queries see and uses it
+// for all panels, so that tiles are contiguous whatever the row stride, the element type or the selection of
+// keys. That costs 15 % of the time with AVX-512 and less with narrower vectors; tiles of 144 and 192 queries
+// were no faster. Per panel only the keys are computed which some of its queries see.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "hwy/highway.h"
+#include "runtime/attention/attention_job.h"
+#include "runtime/attention/attention_pack-inl.h"
+#include "runtime/kernels/simd_targets.h"  // IWYU pragma: keep
+#include "runtime/kernels/vector_math-inl.h"
+
+#if defined(EARSHOT_RUNTIME_ATTENTION_ATTENTION_TILED_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef EARSHOT_RUNTIME_ATTENTION_ATTENTION_TILED_INL_H_
+#undef EARSHOT_RUNTIME_ATTENTION_ATTENTION_TILED_INL_H_
+#else
+#define EARSHOT_RUNTIME_ATTENTION_ATTENTION_TILED_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace earshot::attention {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+namespace kn = earshot::kernels::HWY_NAMESPACE;
+
+using DF = hn::ScalableTag<float>;
+using VF = hn::Vec<DF>;
+constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(DF()));
+constexpr int64_t kPanelVecs = 3;
+constexpr int64_t kPanel = kPanelVecs * kLanes;
+static_assert(kPanel <= kMaxPanelQueries && kTileQueries % kPanel == 0);
+
+// Rows of the micro-kernel: kRows x 3 sums, 3 vectors of B and a broadcast of A must fit the registers.
+#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
+constexpr size_t kRows = 8;
+#else
+constexpr size_t kRows = 4;
+#endif
+
+// First score of a maximum: finite, so that -inf (masked) minus it is -inf and not NaN.
+constexpr float kLowest = -std::numeric_limits<float>::max();
+
+// sum[r][n] += a[r] * row[n] for all rows r from kRow on. 64-bit ARM multiplies by a lane of a register,
+// which saves the broadcasts; GCC does so by itself, but with one register per factor, and then spills sums.
+template <size_t kRow, size_t kRowCount, size_t kVecs>
+HWY_INLINE void MultiplyRows(const float* HWY_RESTRICT a, const VF (&row)[kVecs],
+                             VF (&sum)[kRowCount][kVecs]) {
+  if constexpr (kRow < kRowCount) {
+    const DF d;
+#if HWY_ARCH_ARM_A64
+    const VF factor = hn::Broadcast<kRow % 4>(hn::LoadU(d, a + kRow / 4 * 4));
+#else
+    const VF factor = hn::Set(d, a[kRow]);
+#endif
+    HWY_UNROLL(3)
+    for (size_t n = 0; n < kVecs; ++n) sum[kRow][n] = hn::MulAdd(factor, row[n], sum[kRow][n]);
+    MultiplyRows<kRow + 1>(a, row, sum);
+  }
+}
+
+// c[r][n] = c[r][n] * alpha[n] + sum_k a[k * a_stride + r] * b[k * kPanel + n] for kRowCount rows and kVecs
+// vectors of a panel. alpha == nullptr stands for zeros. The old c is added last: a sum over many tiles then
+// rounds as a sum of short sums; over 1500 keys the error is a fifth.
+template <size_t kRowCount, size_t kVecs>
+HWY_INLINE void MultiplyBlock(const float* HWY_RESTRICT a, size_t a_stride, const float* HWY_RESTRICT b,
+                              size_t depth, const float* HWY_RESTRICT alpha, float* HWY_RESTRICT c) {
+  const DF d;
+  constexpr size_t kStride = kPanel;
+  constexpr size_t kVecLanes = kLanes;
+  VF sum[kRowCount][kVecs];
+  HWY_UNROLL(8)
+  for (size_t r = 0; r < kRowCount; ++r) {
+    HWY_UNROLL(3)
+    for (size_t n = 0; n < kVecs; ++n) sum[r][n] = hn::Zero(d);
+  }
+  for (size_t k = 0; k < depth; ++k) {
+    VF row[kVecs];
+    HWY_UNROLL(3)
+    for (size_t n = 0; n < kVecs; ++n) row[n] = hn::Load(d, b + k * kStride + n * kVecLanes);
+    MultiplyRows<0>(a + k * a_stride, row, sum);
+  }
+  HWY_UNROLL(8)
+  for (size_t r = 0; r < kRowCount; ++r) {
+    HWY_UNROLL(3)
+    for (size_t n = 0; n < kVecs; ++n) {
+      float* to = c + r * kStride + n * kVecLanes;
+      if (alpha != nullptr)
+        sum[r][n] = hn::MulAdd(hn::Load(d, to), hn::Load(d, alpha + n * kVecLanes), sum[r][n]);
+      hn::Store(sum[r][n], d, to);
+    }
+  }
+}
+
+// The same for any number of rows; a and c hold rows up to the next multiple of 4.
+template <size_t kVecs>
+HWY_NOINLINE void Multiply(const float* a, int64_t a_stride, const float* b, int64_t depth,
+                           const float* alpha, float* c, int64_t rows) {
+  const size_t stride = static_cast<size_t>(a_stride);
+  const size_t count = static_cast<size_t>(depth);
+  int64_t r = 0;
+  if constexpr (kRows == 8) {
+    for (; r + 4 < rows; r += 8) MultiplyBlock<8, kVecs>(a + r, stride, b, count, alpha, c + r * kPanel);
+  }
+  for (; r < rows; r += 4) MultiplyBlock<4, kVecs>(a + r, stride, b, count, alpha, c + r * kPanel);
+}
+
+// What the queries of a panel see of a range: keys in [any.begin, any.end) are seen by some, keys in
+// [all.begin, all.end) by all.
+struct PanelView {
+  KeyInterval any;
+  KeyInterval all;
+};
+
+// One tile of queries on its way through the keys.
+struct QueryTile {
+  Workspace workspace;
+  int64_t head_dim;
+  int64_t padded_dim;  // rows of O^T, stride of the V tile
+  int64_t num_rows;
+  alignas(64) int32_t first_key[kTileQueries];  // per query: the interval of keys of the range it sees
+  alignas(64) int32_t last_key[kTileQueries];
+  PanelView views[kTileQueries / kPanel];
+
+  int64_t num_panels() const { return (num_rows + kPanel - 1) / kPanel; }
+};
+
+// A packed tile of keys: `num_keys` keys of a range from its key number `begin` on.
+struct KeyTile {
+  int64_t begin;
+  int64_t num_keys;
+};
+
+// Scores outside a query's interval become -inf.
+template <size_t kVecs>
+HWY_INLINE void MaskScores(const QueryTile& tile, int64_t panel, const KeyTile& keys, int64_t begin,
+                           int64_t end) {
+  const DF d;
+  const hn::RebindToSigned<DF> di;
+  const auto minus_infinity = hn::Set(d, -std::numeric_limits<float>::infinity());
+  for (int64_t n = 0; n < int64_t{kVecs}; ++n) {
+    const auto first = hn::Load(di, tile.first_key + panel * kPanel + n * kLanes);
+    const auto last = hn::Load(di, tile.last_key + panel * kPanel + n * kLanes);
+    for (int64_t key = begin; key < end; ++key) {
+      const auto position = hn::Set(di, static_cast<int32_t>(keys.begin + key));
+      const auto visible = hn::And(hn::Ge(position, first), hn::Lt(position, last));
+      float* score = tile.workspace.scores + key * kPanel + n * kLanes;
+      hn::Store(hn::IfThenElse(hn::RebindMask(d, visible), hn::Load(d, score), minus_infinity), d, score);
+    }
+  }
+}
+
+// Scores (to base 2) become weights 2^(score - max); max, sum and alpha are brought up to date.
+template <size_t kVecs>
+HWY_INLINE void UpdateSoftmax(const QueryTile& tile, int64_t panel, int64_t begin, int64_t end) {
+  const DF d;
+  for (int64_t n = 0; n < int64_t{kVecs}; ++n) {
+    float* scores = tile.workspace.scores + n * kLanes;
+    float* max = tile.workspace.max + panel * kPanel + n * kLanes;
+    float* sum = tile.workspace.sum + panel * kPanel + n * kLanes;
+    const VF old_max = hn::Load(d, max);
+    VF new_max = old_max;
+    for (int64_t key = begin; key < end; ++key)
+      new_max = hn::Max(new_max, hn::Load(d, scores + key * kPanel));
+    const VF alpha = kn::Exp2(d, hn::Sub(old_max, new_max));
+    VF total = hn::Zero(d);
+    for (int64_t key = begin; key < end; ++key) {
+      const VF weight = kn::Exp2(d, hn::Sub(hn::Load(d, scores + key * kPanel), new_max));
+      hn::Store(weight, d, scores + key * kPanel);
+      total = hn::Add(total, weight);
+    }
+    hn::Store(new_max, d, max);
+    hn::Store(hn::MulAdd(hn::Load(d, sum), alpha, total), d, sum);
+    hn::Store(alpha, d, tile.workspace.alpha + n * kLanes);
+  }
+}
+
+template <size_t kVecs>
+void AttendPanel(const QueryTile& tile, int64_t panel, const KeyTile& keys, bool exact) {
+  const Workspace& work = tile.workspace;
+  int64_t begin = 0;
+  int64_t end = keys.num_keys;
+  bool masked = false;
+  if (!exact) {
+    const PanelView& view = tile.views[panel];
+    begin = std::max(begin, view.any.begin - keys.begin);
+    end = std::min(end, view.any.end - keys.begin);
+    masked = view.all.begin > keys.begin + begin || view.all.end < keys.begin + end;
+  }
+  if (begin >= end) return;
+  const int64_t aligned = begin / 4 * 4;  // MultiplyBlock wants whole blocks of 4 keys
+  Multiply<kVecs>(work.k + aligned, kTileKeys, work.q + panel * kPanel * tile.head_dim, tile.head_dim,
+                  nullptr, work.scores + aligned * kPanel, end - aligned);
+  if (masked) MaskScores<kVecs>(tile, panel, keys, begin, end);
+  UpdateSoftmax<kVecs>(tile, panel, begin, end);
+  Multiply<kVecs>(work.v + begin * tile.padded_dim, tile.padded_dim, work.scores + begin * kPanel,
+                  end - begin, work.alpha, work.o + panel * kPanel * tile.padded_dim, tile.head_dim);
+}
+
+// Which keys of the range each row and each panel sees. False if none.
+bool FindLimits(const AttentionPattern& pattern, const QueryBlock& block, int64_t index,
+                const KeyRange& range, QueryTile* tile) {
+  KeyLimits limits[kTileQueries];
+  pattern.RowLimits(block, index, {limits, static_cast<size_t>(tile->num_rows)});
+  const int64_t num_keys = NumKeys(range);
+  bool any_row = false;
+  for (int64_t panel = 0; panel < tile->num_panels(); ++panel) {
+    constexpr int32_t kNone = std::numeric_limits<int32_t>::max();
+    PanelView view = {.any = {kNone, 0}, .all = {0, kNone}};
+    for (int64_t row = panel * kPanel; row < (panel + 1) * kPanel; ++row) {
+      const bool real = row < tile->num_rows;
+      const KeyInterval interval = real ? Clip(range, num_keys, limits[row]) : KeyInterval{};
+      tile->first_key[row] = interval.begin;
+      tile->last_key[row] = interval.end;
+      if (!real) continue;
+      view.all = {std::max(view.all.begin, interval.begin), std::min(view.all.end, interval.end)};
+      if (interval.begin == interval.end) continue;
+      view.any = {std::min(view.any.begin, interval.begin), std::max(view.any.end, interval.end)};
+      any_row = true;
+    }
+    tile->views[panel] = view;
+  }
+  return any_row;
+}
+
+bool IsSeen(const QueryTile& tile, const KeyTile& keys) {
+  for (int64_t panel = 0; panel < tile.num_panels(); ++panel) {
+    const KeyInterval any = tile.views[panel].any;
+    if (any.begin < keys.begin + keys.num_keys && keys.begin < any.end) return true;
+  }
+  return false;
+}
+
+template <class T>
+void AttendRange(const AttentionHead<T>& head, const KeyRange& range, const QueryTile& tile) {
+  const int64_t num_keys = NumKeys(range);
+  for (int64_t begin = 0; begin < num_keys; begin += kTileKeys) {
+    const KeyTile keys = {begin, std::min(kTileKeys, num_keys - begin)};
+    if (!range.exact && !IsSeen(tile, keys)) continue;
+    PackTransposed(head.Keys(range).From(begin), keys.num_keys, RoundUp(keys.num_keys, kRowPadding),
+                   tile.head_dim, 1.0f, tile.workspace.k, kTileKeys);
+    PackRows(head.Values(range).From(begin), keys.num_keys, tile.head_dim, tile.workspace.v, tile.padded_dim);
+    for (int64_t panel = 0; panel < tile.num_panels(); ++panel) {
+      const int64_t rows = std::min(kPanel, tile.num_rows - panel * kPanel);
+      if (rows > 2 * kLanes) {
+        AttendPanel<3>(tile, panel, keys, range.exact);
+      } else if (rows > kLanes) {
+        AttendPanel<2>(tile, panel, keys, range.exact);
+      } else {
+        AttendPanel<1>(tile, panel, keys, range.exact);
+      }
+    }
+  }
+}
+
+// Rows of a matrix at query positions.
+template <class T, class U>
+struct QueryRows {
+  const AttentionHead<U>& head;
+  Matrix<T> matrix;
+  int64_t begin;
+  T* operator()(int64_t i) const { return matrix.Row(head.QueryRow(begin + i)); }
+};
+
+template <class T>
+void LoadQueries(const AttentionHead<T>& head, int64_t query_begin, const QueryTile& tile) {
+  const DF d;
+  constexpr float kLog2E = 1.44269504f;  // scores to base 2: exponentials are cheaper
+  const Workspace& work = tile.workspace;
+  for (int64_t panel = 0; panel < tile.num_panels(); ++panel) {
+    const QueryRows<const float, T> rows = {head, head.q, query_begin + panel * kPanel};
+    PackTransposed(rows, std::min(kPanel, tile.num_rows - panel * kPanel), kPanel, tile.head_dim,
+                   head.scale * kLog2E, work.q + panel * kPanel * tile.head_dim, kPanel);
+  }
+  for (int64_t i = 0; i < tile.num_panels() * kPanel; i += kLanes) {
+    hn::Store(hn::Set(d, kLowest), d, work.max + i);
+    hn::Store(hn::Zero(d), d, work.sum + i);
+  }
+  for (int64_t i = 0; i < tile.num_panels() * kPanel * tile.padded_dim; i += kLanes)
+    hn::Store(hn::Zero(d), d, work.o + i);
+}
+
+template <class T>
+void StoreOutputs(const AttentionHead<T>& head, int64_t query_begin, const QueryTile& tile) {
+  const DF d;
+  const Workspace& work = tile.workspace;
+  for (int64_t panel = 0; panel < tile.num_panels(); ++panel) {
+    float* o = work.o + panel * kPanel * tile.padded_dim;
+    for (int64_t n = 0; n < kPanel; n += kLanes) {
+      const VF sum = hn::Load(d, work.sum + panel * kPanel + n);
+      const VF inverse = hn::IfThenElseZero(hn::Gt(sum, hn::Zero(d)), hn::Div(hn::Set(d, 1.0f), sum));
+      for (int64_t channel = 0; channel < tile.head_dim; ++channel) {
+        hn::Store(hn::Mul(inverse, hn::Load(d, o + channel * kPanel + n)), d, o + channel * kPanel + n);
+      }
+    }
+    const QueryRows<float, T> rows = {head, head.out, query_begin + panel * kPanel};
+    UnpackTransposed(o, kPanel, tile.head_dim, rows, std::min(kPanel, tile.num_rows - panel * kPanel));
+  }
+}
+
+// Attends the queries at positions [query_begin, query_end), at most kTileQueries.
+template <class T>
+void AttendTile(const AttentionHead<T>& head, int64_t query_begin, int64_t query_end,
+                const Workspace& workspace) {
+  QueryTile tile;
+  tile.workspace = workspace;
+  tile.head_dim = head.q.cols;
+  tile.padded_dim = RoundUp(head.q.cols, kRowPadding);
+  tile.num_rows = query_end - query_begin;
+  LoadQueries(head, query_begin, tile);
+  const QueryBlock block = head.Block(query_begin, query_end);
+  const int64_t num_ranges = head.pattern->NumRanges(block);
+  for (int64_t index = 0; index < num_ranges; ++index) {
+    const KeyRange range = head.pattern->Range(block, index);
+    if (!range.exact && !FindLimits(*head.pattern, block, index, range, &tile)) continue;
+    AttendRange(head, range, tile);
+  }
+  StoreOutputs(head, query_begin, tile);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace earshot::attention
+HWY_AFTER_NAMESPACE();
+
+#endif  // EARSHOT_RUNTIME_ATTENTION_ATTENTION_TILED_INL_H_

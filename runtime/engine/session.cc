@@ -1,0 +1,343 @@
+// Session: start-up (measure, allocate, create the ops) and the run loop.
+#include "runtime/engine/session.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <new>
+
+#include "runtime/engine/value_slot.h"
+#include "runtime/ops/op_registry.h"
+#include "runtime/xnnpack/xnnpack_arena.h"
+
+namespace earshot {
+namespace {
+
+using flatbuffers::uoffset_t;
+
+constexpr size_t kMaxSymbols = 16;
+// Matrix kernels may read this much past the last row of a matrix, so every block ends with it.
+constexpr size_t kReadableTailBytes = 128;
+
+using SymbolValues = std::array<int64_t, kMaxSymbols>;
+
+struct OpSlot {
+  OpKernel* kernel = nullptr;
+  uint32_t num_inputs = 0;
+  uint32_t num_outputs = 0;
+  std::array<int32_t, kMaxOperands> inputs;
+  std::array<int32_t, kMaxOperands> outputs;
+};
+
+Result<SymbolValues> SymbolMaxima(const fb::Method& method) {
+  if (method.symbols()->size() > kMaxSymbols) {
+    return Status::Error(StatusCode::kUnsupported, "method \"%s\" has more than %zu symbols",
+                         method.name()->c_str(), kMaxSymbols);
+  }
+  SymbolValues maxima{};
+  for (uoffset_t i = 0; i < method.symbols()->size(); ++i) maxima[i] = method.symbols()->Get(i)->maximum();
+  return maxima;
+}
+
+ConstantOperand ConstantBehind(const Program& program, const fb::Method& method, int32_t index) {
+  const fb::Value& value = *method.values()->Get(static_cast<uoffset_t>(index));
+  if (value.kind() != fb::ValueKind::Constant) return {};
+  const fb::Tensor& tensor = *program.model().tensors()->Get(static_cast<uoffset_t>(value.tensor()));
+  return {program.TensorData(tensor), program.TensorScales(tensor)};
+}
+
+Result<OpSetup> MakeOpSetup(const Program& program, const fb::Method& method, const fb::Op& op,
+                            const MemoryBlocks& blocks, const SessionOptions& options) {
+  if (op.inputs()->size() > kMaxOperands || op.outputs()->size() > kMaxOperands) {
+    return Status::Error(StatusCode::kUnsupported, "it has more than %zu operands", kMaxOperands);
+  }
+  EARSHOT_ASSIGN_OR_RETURN(const SymbolValues maxima, SymbolMaxima(method));
+  OpSetup setup;
+  setup.op = &op;
+  setup.num_threads = options.pool.num_threads();
+  setup.release_weights = options.release_weights;
+  setup.release_context = options.release_context;
+  setup.operands.num_inputs = op.inputs()->size();
+  setup.operands.num_outputs = op.outputs()->size();
+  for (uoffset_t i = 0; i < op.inputs()->size(); ++i) {
+    const ValueSlot slot = MakeValueSlot(program, method, op.inputs()->Get(i), blocks);
+    setup.operands.inputs[i] = EvaluateSlotAtMaximum(slot, maxima);
+    setup.constants[i] = ConstantBehind(program, method, op.inputs()->Get(i));
+  }
+  for (uoffset_t i = 0; i < op.outputs()->size(); ++i) {
+    setup.operands.outputs[i] =
+        EvaluateSlotAtMaximum(MakeValueSlot(program, method, op.outputs()->Get(i), blocks), maxima);
+  }
+  return setup;
+}
+
+Status InOp(const Status& status, const fb::Method& method, uoffset_t index) {
+  const fb::Op& op = *method.ops()->Get(index);
+  return status.WithContext("%s op %u \"%s\"", method.name()->c_str(), index,
+                            op.name() == nullptr ? "" : op.name()->c_str());
+}
+
+Result<const OpDefinition*> DefinitionOf(const fb::Op& op) {
+  const OpDefinition* definition = FindOp(op.attributes_type());
+  if (definition != nullptr) return definition;
+  return Status::Error(StatusCode::kUnsupported, "this build has no op of type %d; use a newer Earshot",
+                       static_cast<int>(op.attributes_type()));
+}
+
+Status MeasureMethod(const Program& program, const fb::Method& method, const SessionOptions& options,
+                     Arena& persistent, size_t& workspace_bytes) {
+  persistent.AllocateArray<ValueSlot>(method.values()->size());
+  persistent.AllocateArray<OpSlot>(method.ops()->size());
+  for (uoffset_t i = 0; i < method.ops()->size(); ++i) {
+    const fb::Op& op = *method.ops()->Get(i);
+    auto definition = DefinitionOf(op);
+    if (!definition.ok()) return InOp(definition.status(), method, i);
+    auto setup = MakeOpSetup(program, method, op, {}, options);
+    if (!setup.ok()) return InOp(setup.status(), method, i);
+    auto memory = definition.value()->measure(setup.value());
+    if (!memory.ok()) return InOp(memory.status(), method, i);
+    persistent.Allocate(memory->persistent_bytes);
+    workspace_bytes = std::max(workspace_bytes, AlignUp(memory->workspace_bytes));
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+// Everything of a session; lies at the begin of its persistent memory.
+class SessionImpl {
+ public:
+  SessionImpl(const Program& program, const SessionOptions& options) : program_(program), options_(options) {}
+  ~SessionImpl() {
+    for (const MethodSlot& method : methods_) {
+      for (const OpSlot& op : method.ops) {
+        if (op.kernel != nullptr) op.kernel->~OpKernel();
+      }
+    }
+  }
+
+  Status Create(const MemoryRequirements& needed, Arena& arena);
+  Status Run(int method, std::span<const int64_t> symbols);
+  Result<MatrixView> View(int method, int value, std::span<const int64_t> symbols) const;
+  Status CheckSymbols(int method, std::span<const int64_t> symbols) const;
+
+  const Program& program() const { return program_; }
+  const MemoryRequirements& used() const { return used_; }
+
+ private:
+  struct MethodSlot {
+    const fb::Method* method = nullptr;
+    std::span<ValueSlot> values;
+    std::span<OpSlot> ops;
+  };
+
+  Status CreateMethod(const fb::Method& method, Arena& persistent, MethodSlot& slot);
+  Status RunOp(const MethodSlot& method, const OpSlot& op, std::span<const int64_t> symbols) const;
+
+  Program program_;
+  SessionOptions options_;
+  MemoryBlocks blocks_;
+  std::span<std::byte> workspace_;
+  std::span<MethodSlot> methods_;
+  MemoryRequirements used_;
+
+  friend class Session;
+};
+
+Status SessionImpl::Create(const MemoryRequirements& needed, Arena& arena) {
+  const fb::MemoryPlan& plan = *program_.model().memory_plan();
+  blocks_.activations = static_cast<std::byte*>(arena.Allocate(needed.activation_bytes));
+  blocks_.io = static_cast<std::byte*>(arena.Allocate(needed.io_bytes));
+  auto* workspace = static_cast<std::byte*>(arena.Allocate(needed.workspace_bytes));
+  const size_t state_bytes = plan.state_bytes() + kReadableTailBytes;
+  blocks_.states = static_cast<std::byte*>(arena.Allocate(state_bytes));
+  const uoffset_t num_methods = program_.model().methods()->size();
+  auto* methods = arena.AllocateArray<MethodSlot>(num_methods);
+  if (workspace == nullptr || blocks_.states == nullptr || methods == nullptr) {
+    return Status::Error(StatusCode::kOutOfMemory, "the arena is full");
+  }
+  workspace_ = {workspace, needed.workspace_bytes};
+  std::memset(blocks_.states, 0, state_bytes);
+  std::memset(blocks_.io, 0, needed.io_bytes);
+  std::uninitialized_default_construct_n(methods, num_methods);
+  methods_ = {methods, num_methods};
+  for (uoffset_t i = 0; i < num_methods; ++i) {
+    EARSHOT_RETURN_IF_ERROR(CreateMethod(*program_.model().methods()->Get(i), arena, methods_[i]));
+  }
+  return Status::Ok();
+}
+
+Status SessionImpl::CreateMethod(const fb::Method& method, Arena& persistent, MethodSlot& slot) {
+  const uoffset_t num_values = method.values()->size(), num_ops = method.ops()->size();
+  auto* values = persistent.AllocateArray<ValueSlot>(num_values);
+  auto* ops = persistent.AllocateArray<OpSlot>(num_ops);
+  if (values == nullptr || ops == nullptr)
+    return Status::Error(StatusCode::kOutOfMemory, "the arena is full");
+  for (uoffset_t i = 0; i < num_values; ++i) {
+    new (&values[i]) ValueSlot(MakeValueSlot(program_, method, static_cast<int32_t>(i), blocks_));
+  }
+  std::uninitialized_default_construct_n(ops, num_ops);
+  slot = {&method, {values, num_values}, {ops, num_ops}};
+  for (uoffset_t i = 0; i < num_ops; ++i) {
+    const fb::Op& op = *method.ops()->Get(i);
+    auto definition = DefinitionOf(op);
+    if (!definition.ok()) return InOp(definition.status(), method, i);
+    auto setup = MakeOpSetup(program_, method, op, blocks_, options_);
+    if (!setup.ok()) return InOp(setup.status(), method, i);
+    auto kernel = definition.value()->create(setup.value(), persistent, workspace_);
+    if (!kernel.ok()) return InOp(kernel.status(), method, i);
+    ops[i].kernel = kernel.value();
+    ops[i].num_inputs = op.inputs()->size();
+    ops[i].num_outputs = op.outputs()->size();
+    std::copy(op.inputs()->begin(), op.inputs()->end(), ops[i].inputs.begin());
+    std::copy(op.outputs()->begin(), op.outputs()->end(), ops[i].outputs.begin());
+  }
+  return Status::Ok();
+}
+
+Status SessionImpl::CheckSymbols(int method, std::span<const int64_t> symbols) const {
+  if (method < 0 || static_cast<size_t>(method) >= methods_.size()) {
+    return Status::Error(StatusCode::kInvalidArgument, "there is no method %d", method);
+  }
+  const auto& declared = *methods_[static_cast<size_t>(method)].method->symbols();
+  if (symbols.size() != declared.size()) {
+    return Status::Error(StatusCode::kInvalidArgument, "%zu symbol values were given, the method has %u",
+                         symbols.size(), declared.size());
+  }
+  for (uoffset_t i = 0; i < declared.size(); ++i) {
+    const fb::Symbol& symbol = *declared.Get(i);
+    if (symbols[i] < int64_t{symbol.minimum()} || symbols[i] > int64_t{symbol.maximum()}) {
+      return Status::Error(StatusCode::kInvalidArgument, "%s = %lld is not between %u and %u",
+                           symbol.name()->c_str(), static_cast<long long>(symbols[i]), symbol.minimum(),
+                           symbol.maximum());
+    }
+  }
+  return Status::Ok();
+}
+
+Status SessionImpl::RunOp(const MethodSlot& method, const OpSlot& op,
+                          std::span<const int64_t> symbols) const {
+  OpOperands operands;
+  operands.num_inputs = op.num_inputs;
+  operands.num_outputs = op.num_outputs;
+  for (size_t i = 0; i < op.num_inputs; ++i) {
+    EARSHOT_ASSIGN_OR_RETURN(operands.inputs[i],
+                             EvaluateSlot(method.values[static_cast<size_t>(op.inputs[i])], symbols));
+  }
+  for (size_t i = 0; i < op.num_outputs; ++i) {
+    EARSHOT_ASSIGN_OR_RETURN(operands.outputs[i],
+                             EvaluateSlot(method.values[static_cast<size_t>(op.outputs[i])], symbols));
+  }
+  EARSHOT_RETURN_IF_ERROR(op.kernel->Check(operands));
+  return op.kernel->Eval(operands, {workspace_, options_.pool});
+}
+
+Status SessionImpl::Run(int method_index, std::span<const int64_t> symbols) {
+  EARSHOT_RETURN_IF_ERROR(CheckSymbols(method_index, symbols));
+  const MethodSlot& method = methods_[static_cast<size_t>(method_index)];
+  for (size_t i = 0; i < method.ops.size(); ++i) {
+    if (const Status status = RunOp(method, method.ops[i], symbols); !status.ok()) {
+      return InOp(status, *method.method, static_cast<uoffset_t>(i));
+    }
+  }
+  return Status::Ok();
+}
+
+Result<MatrixView> SessionImpl::View(int method, int value, std::span<const int64_t> symbols) const {
+  EARSHOT_RETURN_IF_ERROR(CheckSymbols(method, symbols));
+  const MethodSlot& slot = methods_[static_cast<size_t>(method)];
+  if (value < 0 || static_cast<size_t>(value) >= slot.values.size()) {
+    return Status::Error(StatusCode::kInvalidArgument, "the method has no value %d", value);
+  }
+  return EvaluateSlot(slot.values[static_cast<size_t>(value)], symbols);
+}
+
+Result<MemoryRequirements> Session::Measure(const Program& program, const SessionOptions& options) {
+  const fb::MemoryPlan& plan = *program.model().memory_plan();
+  Arena persistent;
+  size_t workspace_bytes = 0;
+  persistent.AllocateArray<SessionImpl>(1);
+  persistent.Allocate(plan.state_bytes() + kReadableTailBytes);
+  persistent.Allocate(program.model().methods()->size() * 64);
+  for (const fb::Method* method : *program.model().methods()) {
+    EARSHOT_RETURN_IF_ERROR(MeasureMethod(program, *method, options, persistent, workspace_bytes));
+  }
+  return MemoryRequirements{.weights_bytes = program.file().size(),
+                            .persistent_bytes = persistent.required_bytes(),
+                            .activation_bytes = AlignUp(plan.activation_bytes() + kReadableTailBytes),
+                            .workspace_bytes = workspace_bytes + kReadableTailBytes,
+                            .io_bytes = AlignUp(plan.io_bytes() + kReadableTailBytes)};
+}
+
+Result<Session> Session::Create(const Program& program, Arena& arena, const SessionOptions& options) {
+  EARSHOT_RETURN_IF_ERROR(InitializeXnnpack());
+  EARSHOT_ASSIGN_OR_RETURN(const MemoryRequirements needed, Measure(program, options));
+  const size_t available_bytes =
+      arena.capacity_bytes() - std::min(arena.capacity_bytes(), arena.required_bytes());
+  if (available_bytes < needed.total_bytes()) {
+    return Status::Error(StatusCode::kOutOfMemory, "the session needs %zu bytes, the arena has %zu",
+                         needed.total_bytes(), available_bytes);
+  }
+  const size_t before_bytes = arena.required_bytes();
+  void* memory = arena.Allocate(sizeof(SessionImpl));
+  Session session(new (memory) SessionImpl(program, options));
+  if (const Status status = session.impl_->Create(needed, arena); !status.ok()) {
+    if (status.code() != StatusCode::kOutOfMemory) return status;
+    return status.WithContext("%zu bytes were reserved, %zu are needed", needed.total_bytes(),
+                              arena.required_bytes() - before_bytes);
+  }
+  MemoryRequirements used = needed;
+  used.persistent_bytes = arena.required_bytes() - before_bytes - needed.activation_bytes - needed.io_bytes -
+                          needed.workspace_bytes;
+  session.impl_->used_ = used;
+  return session;
+}
+
+Session& Session::operator=(Session&& other) noexcept {
+  std::swap(impl_, other.impl_);
+  return *this;
+}
+
+Session::~Session() {
+  if (impl_ != nullptr) impl_->~SessionImpl();
+}
+
+Result<int> Session::FindValue(int method, std::string_view name) const {
+  const auto& methods = *impl_->program().model().methods();
+  if (method < 0 || static_cast<uoffset_t>(method) >= methods.size()) {
+    return Status::Error(StatusCode::kInvalidArgument, "there is no method %d", method);
+  }
+  const auto& values = *methods.Get(static_cast<uoffset_t>(method))->values();
+  for (uoffset_t i = 0; i < values.size(); ++i) {
+    if (values.Get(i)->name() != nullptr && values.Get(i)->name()->string_view() == name)
+      return static_cast<int>(i);
+  }
+  return Status::Error(StatusCode::kNotFound, "method \"%s\" has no value \"%.*s\"",
+                       methods.Get(static_cast<uoffset_t>(method))->name()->c_str(),
+                       static_cast<int>(name.size()), name.data());
+}
+
+Result<int> Session::FindSymbol(int method, std::string_view name) const {
+  const auto& methods = *impl_->program().model().methods();
+  if (method < 0 || static_cast<uoffset_t>(method) >= methods.size()) {
+    return Status::Error(StatusCode::kInvalidArgument, "there is no method %d", method);
+  }
+  const auto& symbols = *methods.Get(static_cast<uoffset_t>(method))->symbols();
+  for (uoffset_t i = 0; i < symbols.size(); ++i) {
+    if (symbols.Get(i)->name()->string_view() == name) return static_cast<int>(i);
+  }
+  return Status::Error(StatusCode::kNotFound, "method \"%s\" has no symbol \"%.*s\"",
+                       methods.Get(static_cast<uoffset_t>(method))->name()->c_str(),
+                       static_cast<int>(name.size()), name.data());
+}
+
+Status Session::Run(int method, std::span<const int64_t> symbols) { return impl_->Run(method, symbols); }
+
+Result<MatrixView> Session::View(int method, int value, std::span<const int64_t> symbols) const {
+  return impl_->View(method, value, symbols);
+}
+
+MemoryRequirements Session::used() const { return impl_->used(); }
+const Program& Session::program() const { return impl_->program(); }
+
+}  // namespace earshot

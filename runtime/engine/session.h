@@ -1,0 +1,87 @@
+// A session: a program made ready to run in memory that the caller gave. Everything is allocated in Create;
+// afterwards Run only computes.
+#ifndef EARSHOT_RUNTIME_ENGINE_SESSION_H_
+#define EARSHOT_RUNTIME_ENGINE_SESSION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "runtime/core/matrix_view.h"
+#include "runtime/core/status.h"
+#include "runtime/core/thread_pool.h"
+#include "runtime/engine/program.h"
+#include "runtime/memory/arena.h"
+
+namespace earshot {
+
+// Bytes of each memory class. The sum of all but weights_bytes is what Session::Create takes.
+struct MemoryRequirements {
+  size_t weights_bytes =
+      0;  // the model file itself, mapped and shared, given back where packed copies replace it
+  size_t persistent_bytes = 0;  // packed weights, KV caches and other states, the session's own tables
+  size_t activation_bytes = 0;  // planned offline; reused by every method
+  size_t workspace_bytes = 0;   // largest scratch of any op, for the given number of threads
+  size_t io_bytes = 0;          // inputs and outputs
+
+  size_t total_bytes() const { return persistent_bytes + activation_bytes + workspace_bytes + io_bytes; }
+};
+
+struct SessionOptions {
+  ThreadPool pool;  // borrowed; single-threaded by default
+
+  // Called for parts of the file that need not stay in memory: during Create for matrices that a packed copy
+  // replaced, and in runs for embedding rows just read. The owner of a mapping may give the pages back to the
+  // operating system; the bytes must stay readable. Called on the thread of Create and Run; must not
+  // allocate. Optional.
+  void (*release_weights)(void* context, std::span<const std::byte> bytes) = nullptr;
+  void* release_context = nullptr;
+};
+
+class SessionImpl;
+
+// Borrows the program, the memory and the pool; all must outlive it. Movable handle; the destructor frees
+// nothing but what the libraries below registered outside the memory. Threads: one Run at a time. Sessions
+// are independent, but creating and destroying them takes a process-wide lock.
+class Session {
+ public:
+  // What Create will need on this machine. Reads no weights.
+  static Result<MemoryRequirements> Measure(const Program& program, const SessionOptions& options);
+
+  // Takes memory from `arena`, packs the weights, and clears the states. May call malloc (XNNPACK's one-time
+  // initialization). Errors: kOutOfMemory with the bytes needed and given; kInvalidModel, kUnsupported with
+  // the index and name of the op.
+  static Result<Session> Create(const Program& program, Arena& arena, const SessionOptions& options);
+
+  Session(Session&& other) noexcept : impl_(other.impl_) { other.impl_ = nullptr; }
+  Session& operator=(Session&& other) noexcept;
+  ~Session();
+
+  // Index of a value of that name in the method; kNotFound names it. For start-up, not for every step.
+  Result<int> FindValue(int method, std::string_view name) const;
+  // Index of a symbol; kNotFound.
+  Result<int> FindSymbol(int method, std::string_view name) const;
+
+  // Runs all ops. symbols[i] is the value of the method's i-th symbol.
+  // Never allocates. Errors: kInvalidArgument (a symbol out of range, or a view that leaves its base),
+  // kCancelled. After an error outputs and states hold unspecified numbers.
+  Status Run(int method, std::span<const int64_t> symbols);
+
+  // The matrix of an input or output for these symbol values. Inputs are written before Run, outputs read
+  // after it; the memory is stable for the life of the session.
+  Result<MatrixView> View(int method, int value, std::span<const int64_t> symbols) const;
+
+  // Bytes really taken, by class, for reports.
+  MemoryRequirements used() const;
+
+  const Program& program() const;
+
+ private:
+  explicit Session(SessionImpl* impl) : impl_(impl) {}
+  SessionImpl* impl_ = nullptr;
+};
+
+}  // namespace earshot
+
+#endif  // EARSHOT_RUNTIME_ENGINE_SESSION_H_

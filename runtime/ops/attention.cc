@@ -1,0 +1,107 @@
+// Attention: multi-head scaled dot-product attention over the keys that a pattern selects. K and V may lie in
+// a KV cache.
+#include "runtime/attention/attention.h"
+
+#include "runtime/ops/op_registry.h"
+
+namespace earshot {
+namespace {
+
+Result<const AttentionPattern*> PatternFrom(fb::PatternKind kind) {
+  static const FullPattern kFull;
+  static const CausalPattern kCausal;
+  switch (kind) {
+    case fb::PatternKind::Full:
+      return static_cast<const AttentionPattern*>(&kFull);
+    case fb::PatternKind::Causal:
+      return static_cast<const AttentionPattern*>(&kCausal);
+  }
+  return Status::Error(StatusCode::kUnsupported, "this build has no attention pattern %d",
+                       static_cast<int>(kind));
+}
+
+class AttentionKernel final : public OpKernel {
+ public:
+  explicit AttentionKernel(const AttentionParams& params) : params_(params) {}
+
+  Status Check(const OpOperands& operands) const override {
+    const AttentionShape& shape = params_.shape;
+    const MatrixView& q = operands.inputs[0];
+    const MatrixView& k = operands.inputs[1];
+    EARSHOT_RETURN_IF_ERROR(CheckShape("q", q, q.rows, shape.num_heads * shape.head_dim));
+    EARSHOT_RETURN_IF_ERROR(CheckShape("k", k, k.rows, shape.num_kv_heads * shape.head_dim));
+    EARSHOT_RETURN_IF_ERROR(CheckShape("v", operands.inputs[2], k.rows, k.cols));
+    return CheckShape("the output", operands.outputs[0], q.rows, q.cols);
+  }
+
+  Status Eval(const OpOperands& operands, const EvalContext& context) override {
+    if (operands.inputs[1].dtype == DType::kF16) {
+      Run<Float16>(operands, context);
+    } else {
+      Run<float>(operands, context);
+    }
+    return Status::Ok();
+  }
+
+ private:
+  template <class T>
+  void Run(const OpOperands& operands, const EvalContext& context) const {
+    const AttentionOperands<T> views = {.q = operands.inputs[0].As<const float>(),
+                                        .k = operands.inputs[1].As<const T>(),
+                                        .v = operands.inputs[2].As<const T>(),
+                                        .out = operands.outputs[0].As<float>()};
+    Attend(params_, views, context.workspace, context.pool);
+  }
+
+  AttentionParams params_;
+};
+
+Result<AttentionKernel> Make(const OpSetup& setup) {
+  EARSHOT_RETURN_IF_ERROR(CheckOperandCount(setup, 3, 3));
+  const MatrixView& q = setup.operands.inputs[0];
+  const MatrixView& k = setup.operands.inputs[1];
+  EARSHOT_RETURN_IF_ERROR(CheckDType("q", q, DType::kF32));
+  EARSHOT_RETURN_IF_ERROR(CheckDType("k", k, DType::kF32, DType::kF16));
+  EARSHOT_RETURN_IF_ERROR(CheckDType("v", setup.operands.inputs[2], k.dtype));
+  EARSHOT_RETURN_IF_ERROR(CheckDType("the output", setup.operands.outputs[0], DType::kF32));
+  const fb::Attention& attributes = *setup.op->attributes_as_Attention();
+  const int64_t heads = attributes.num_heads(), kv_heads = attributes.num_kv_heads();
+  if (heads < 1 || kv_heads < 1 || heads % kv_heads != 0 || q.cols < heads || q.cols % heads != 0) {
+    return Status::Error(StatusCode::kInvalidModel, "%lld heads and %lld key heads do not fit %lld columns",
+                         static_cast<long long>(heads), static_cast<long long>(kv_heads),
+                         static_cast<long long>(q.cols));
+  }
+  EARSHOT_ASSIGN_OR_RETURN(const AttentionPattern* pattern, PatternFrom(attributes.pattern()));
+  AttentionKernel kernel({.shape = {.num_heads = heads,
+                                    .num_kv_heads = kv_heads,
+                                    .head_dim = q.cols / heads,
+                                    .max_queries = q.rows,
+                                    .max_keys = k.rows},
+                          .scale = attributes.scale(),
+                          .pattern = pattern});
+  EARSHOT_RETURN_IF_ERROR(kernel.Check(setup.operands));
+  return kernel;
+}
+
+Result<OpMemory> Measure(const OpSetup& setup) {
+  EARSHOT_RETURN_IF_ERROR(Make(setup).status());
+  const MatrixView& q = setup.operands.inputs[0];
+  const fb::Attention& attributes = *setup.op->attributes_as_Attention();
+  const AttentionShape shape = {.num_heads = attributes.num_heads(),
+                                .num_kv_heads = attributes.num_kv_heads(),
+                                .head_dim = q.cols / attributes.num_heads(),
+                                .max_queries = q.rows,
+                                .max_keys = setup.operands.inputs[1].rows};
+  return OpMemory{AlignUp(sizeof(AttentionKernel)), AttentionWorkspaceBytes(shape, setup.num_threads)};
+}
+
+Result<OpKernel*> Create(const OpSetup& setup, Arena& persistent, std::span<std::byte>) {
+  EARSHOT_ASSIGN_OR_RETURN(const AttentionKernel kernel, Make(setup));
+  return PlaceKernel<AttentionKernel>(persistent, kernel);
+}
+
+}  // namespace
+
+const OpDefinition kAttentionOp = {fb::OpAttributes::Attention, "Attention", Measure, Create};
+
+}  // namespace earshot

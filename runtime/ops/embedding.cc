@@ -1,0 +1,107 @@
+// Embedding: out[m] = table[ids[m]], dequantized; the table stays in place in the model file.
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/kernels/kernels.h"
+#include "runtime/ops/op_registry.h"
+
+namespace earshot {
+namespace {
+
+class EmbeddingKernel final : public OpKernel {
+ public:
+  explicit EmbeddingKernel(const OpSetup& setup)
+      : table_(setup.constants[1].data),
+        scales_(setup.constants[1].scales.data()),
+        release_weights_(setup.release_weights),
+        release_context_(setup.release_context) {}
+
+  Status Check(const OpOperands& operands) const override {
+    const MatrixView& ids = operands.inputs[0];
+    EARSHOT_RETURN_IF_ERROR(CheckShape("the list of ids", ids, ids.rows, 1));
+    return CheckShape("the output", operands.outputs[0], ids.rows, operands.inputs[1].cols);
+  }
+
+  Status Eval(const OpOperands& operands, const EvalContext&) override {
+    const auto ids = operands.inputs[0].As<const int32_t>();
+    const MatrixView& table = operands.inputs[1];
+    const auto out = operands.outputs[0].As<float>();
+    for (int64_t m = 0; m < ids.rows; ++m) {
+      const int64_t id = *ids.Row(m);
+      if (id < 0 || id >= table.rows) {
+        return Status::Error(StatusCode::kInvalidArgument,
+                             "token id %lld is not below the vocabulary size %lld",
+                             static_cast<long long>(id), static_cast<long long>(table.rows));
+      }
+      CopyRow(table, id, out.Row(m));
+      ReleaseAround(DTypeBytes(table.dtype, static_cast<size_t>(id * table.cols)));
+    }
+    return Status::Ok();
+  }
+
+ private:
+  void CopyRow(const MatrixView& table, int64_t id, float* out) const {
+    const std::span<float> row(out, static_cast<size_t>(table.cols));
+    switch (table.dtype) {
+      case DType::kF32:
+        std::memcpy(out, table.As<const float>().Row(id), row.size_bytes());
+        break;
+      case DType::kF16:
+        kernels::ConvertToF32(table.As<const Float16>().Rows(id, 1), {out, 1, table.cols, table.cols});
+        break;
+      case DType::kI8:
+        kernels::DequantizeI8(table.As<const int8_t>().Row(id), reinterpret_cast<const float*>(scales_)[id],
+                              row);
+        break;
+      case DType::kI4:
+        kernels::DequantizeI4(reinterpret_cast<const uint8_t*>(table.data) + id * table.cols / 2,
+                              reinterpret_cast<const uint16_t*>(scales_) + id * (table.cols / kI4BlockElems),
+                              row);
+        break;
+      case DType::kI32:
+        break;  // refused by CheckSetup
+    }
+  }
+
+  // A read of a mapped file brings in the pages around it too; over thousands of tokens that is the whole
+  // table.
+  void ReleaseAround(size_t offset_bytes) const {
+    if (release_weights_ == nullptr) return;
+    constexpr size_t kReachBytes = 128 << 10;
+    const size_t begin = offset_bytes - std::min(offset_bytes, kReachBytes);
+    release_weights_(release_context_,
+                     table_.subspan(begin, std::min(2 * kReachBytes, table_.size() - begin)));
+  }
+
+  std::span<const std::byte> table_;
+  const std::byte* scales_;
+  void (*release_weights_)(void* context, std::span<const std::byte> bytes);
+  void* release_context_;
+};
+
+Status CheckSetup(const OpSetup& setup) {
+  EARSHOT_RETURN_IF_ERROR(CheckOperandCount(setup, 2, 2));
+  EARSHOT_RETURN_IF_ERROR(CheckDType("the list of ids", setup.operands.inputs[0], DType::kI32));
+  EARSHOT_RETURN_IF_ERROR(CheckDType("the output", setup.operands.outputs[0], DType::kF32));
+  const MatrixView& table = setup.operands.inputs[1];
+  if (setup.constants[1].data.empty() || table.dtype == DType::kI32 || table.stride != table.cols) {
+    return Status::Error(StatusCode::kInvalidModel, "its table is no whole weight");
+  }
+  return EmbeddingKernel(setup).Check(setup.operands);
+}
+
+Result<OpMemory> Measure(const OpSetup& setup) {
+  EARSHOT_RETURN_IF_ERROR(CheckSetup(setup));
+  return OpMemory{AlignUp(sizeof(EmbeddingKernel)), 0};
+}
+
+Result<OpKernel*> Create(const OpSetup& setup, Arena& persistent, std::span<std::byte>) {
+  EARSHOT_RETURN_IF_ERROR(CheckSetup(setup));
+  return PlaceKernel<EmbeddingKernel>(persistent, setup);
+}
+
+}  // namespace
+
+const OpDefinition kEmbeddingOp = {fb::OpAttributes::Embedding, "Embedding", Measure, Create};
+
+}  // namespace earshot

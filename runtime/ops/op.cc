@@ -1,0 +1,32 @@
+// Shape and type checks shared by the ops.
+#include "runtime/ops/op.h"
+
+namespace earshot {
+
+Status CheckOperandCount(const OpSetup& setup, size_t min_inputs, size_t max_inputs) {
+  const OpOperands& operands = setup.operands;
+  if (operands.num_outputs == 1 && operands.num_inputs >= min_inputs && operands.num_inputs <= max_inputs)
+    return Status::Ok();
+  return Status::Error(StatusCode::kInvalidModel,
+                       "it has %zu inputs and %zu outputs instead of %zu to %zu inputs and 1 output",
+                       operands.num_inputs, operands.num_outputs, min_inputs, max_inputs);
+}
+
+Status CheckShape(const char* what, const MatrixView& view, int64_t rows, int64_t cols) {
+  if (view.rows == rows && view.cols == cols) return Status::Ok();
+  return Status::Error(StatusCode::kInvalidModel, "%s is [%lld, %lld] where [%lld, %lld] is needed", what,
+                       static_cast<long long>(view.rows), static_cast<long long>(view.cols),
+                       static_cast<long long>(rows), static_cast<long long>(cols));
+}
+
+Status CheckDType(const char* what, const MatrixView& view, DType allowed) {
+  return CheckDType(what, view, allowed, allowed);
+}
+
+Status CheckDType(const char* what, const MatrixView& view, DType allowed, DType also_allowed) {
+  if (view.dtype == allowed || view.dtype == also_allowed) return Status::Ok();
+  return Status::Error(StatusCode::kInvalidModel, "%s is %s, which this op cannot take", what,
+                       DTypeName(view.dtype));
+}
+
+}  // namespace earshot

@@ -1,0 +1,15 @@
+// Look-up in the list of ops.
+#include "runtime/ops/op_registry.h"
+
+namespace earshot {
+
+const OpDefinition* FindOp(fb::OpAttributes type) {
+  static const OpDefinition* const kOps[] = {&kLinearOp,    &kConv1dOp,    &kLayerNormOp, &kAddOp,
+                                             &kEmbeddingOp, &kAttentionOp, &kActivateOp};
+  for (const OpDefinition* op : kOps) {
+    if (op->type == type) return op;
+  }
+  return nullptr;
+}
+
+}  // namespace earshot

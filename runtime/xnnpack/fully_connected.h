@@ -1,0 +1,77 @@
+// A dense layer on XNNPACK: out[M, N] = in[M, K] W[N, K]^T + bias[N], with f32 activations outside.
+// int8 and int4 weights: the activations of each row are quantized to int8 at run time (one scale and zero
+// point a row).
+#ifndef EARSHOT_RUNTIME_XNNPACK_FULLY_CONNECTED_H_
+#define EARSHOT_RUNTIME_XNNPACK_FULLY_CONNECTED_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "runtime/core/dtype.h"
+#include "runtime/core/matrix_view.h"
+#include "runtime/core/status.h"
+#include "runtime/core/thread_pool.h"
+#include "runtime/memory/arena.h"
+
+struct xnn_operator;
+
+namespace earshot {
+
+struct FullyConnectedParams {
+  DType weight_dtype = DType::kF32;
+  int64_t in_channels = 0;   // K
+  int64_t out_channels = 0;  // N
+  int64_t in_stride = 0;     // of the rows of `in`, in elements
+  int64_t out_stride = 0;
+  int64_t max_rows = 0;                // largest M ever run
+  const std::byte* weights = nullptr;  // [N, K] in the layout of DType; only read by Create
+  const std::byte* scales = nullptr;   // kI8: f32 [N]; kI4: bf16 [N, K / 32]; only read by Create
+  const float* bias = nullptr;         // [N] or nullptr; only read by Create
+};
+
+// Lives in an arena: XNNPACK's operators and packed weights too. Not copyable (the operators have one owner).
+class FullyConnected {
+ public:
+  // Persistent bytes that Create takes at most, on any CPU that XNNPACK supports.
+  static size_t PersistentBytesBound(const FullyConnectedParams& params);
+  // Workspace that Create and Run need, 64-byte aligned.
+  static size_t WorkspaceBytes(const FullyConnectedParams& params);
+
+  FullyConnected() = default;
+  FullyConnected(const FullyConnected&) = delete;
+  FullyConnected& operator=(const FullyConnected&) = delete;
+  ~FullyConnected();
+
+  // Packs the weights into `persistent`. Errors: kOutOfMemory (arena too small), kUnsupported (XNNPACK
+  // refused).
+  Status Create(const FullyConnectedParams& params, Arena& persistent, std::span<std::byte> workspace);
+
+  // in: [M, K], out: [M, N], with the strides given to Create and M <= max_rows. XNN_EXTRA_BYTES past the end
+  // of `in` must be readable (arenas see to that). Never allocates.
+  Status Run(Matrix<const float> in, Matrix<float> out, std::span<std::byte> workspace,
+             const ThreadPool& pool);
+
+ private:
+  // Columns [out_begin, out_begin + out_channels) of the result.
+  struct Part {
+    xnn_operator* op = nullptr;
+    int64_t out_begin = 0;
+  };
+  struct Quantized;
+
+  Status CreatePart(int64_t out_begin, int64_t out_channels, std::span<std::byte> workspace,
+                    xnn_operator** op) const;
+  Status RunParts(const float* in, int64_t rows, Matrix<float> out, const ThreadPool& pool);
+  Status QuantizeRows(Matrix<const float> in, const Quantized& quantized, const ThreadPool& pool);
+  Status RunQuantized(const Quantized& quantized, int64_t rows, Matrix<float> out, const ThreadPool& pool);
+  Quantized QuantizedIn(std::span<std::byte> workspace) const;
+
+  FullyConnectedParams params_;
+  std::span<Part> parts_;
+  xnn_operator* quantize_ = nullptr;  // f32 rows -> int8 rows; only for kI8 and kI4
+};
+
+}  // namespace earshot
+
+#endif  // EARSHOT_RUNTIME_XNNPACK_FULLY_CONNECTED_H_

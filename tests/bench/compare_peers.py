@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Earshot beside faster-whisper and whisper.cpp: same weights, same clips, greedy, no fallback. Prints a Markdown table.
+
+usage: compare_peers.py MANIFEST.tsv [--model tiny.en|base] [--threads N] [--rounds N] [--max-seconds S] [--limit N]
+
+Needs a finished ./demo.sh or ./test.sh (programs and checkpoints). The first run makes a Python environment in build/peers. Engines
+take turns, each in a process of its own, so that a noisy machine disturbs all alike; ratios are per round, so their spread tells how
+far to trust them. Decoding of audio files is not timed. WER: Whisper's English normalizer and jiwer for all engines.
+"""
+import argparse
+import csv
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ENVIRONMENT = ROOT / "build" / "peers"
+PACKAGES = ["faster-whisper==1.2.1", "pywhispercpp==1.5.1", "jiwer==4.0.0", "whisper-normalizer==0.1.15"]
+EARSHOT = "earshot int8"
+PEERS = [("faster-whisper", "int8"), ("faster-whisper", "float32"), ("whisper.cpp", "q8_0"), ("whisper.cpp", "f16")]
+
+
+def python():
+    return str(ENVIRONMENT / "bin" / "python")
+
+
+def enter_environment():
+    """Runs this script again with the peers' packages."""
+    if not Path(python()).exists():
+        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
+    marker = ENVIRONMENT / "packages"
+    if not marker.exists() or marker.read_text() != "\n".join(PACKAGES):
+        subprocess.run([python(), "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
+        marker.write_text("\n".join(PACKAGES))
+    if Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
+        os.execv(python(), [python(), *sys.argv])
+
+
+def read_clips(args):
+    with open(args.manifest, encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    folder = Path(args.manifest).resolve().parent
+    clips = [(row["id"], str(folder / row["file"]), row["transcript"]) for row in rows
+             if row["language"] == "en" and args.min_seconds <= float(row["seconds"]) <= args.max_seconds]
+    return clips[:args.limit]
+
+
+def find_program(name):
+    for build in ("release", "test"):
+        path = ROOT / "build" / build / "bin" / name
+        if path.exists():
+            return str(path)
+    sys.exit("run ./demo.sh first: there is no build/release/bin/" + name)
+
+
+def prepare_models(model, work):
+    """Model path of each engine."""
+    sys.path.insert(0, str(ROOT / "tests" / "bench" / "peers"))
+    import ggml_writer
+    from faster_whisper.feature_extractor import FeatureExtractor
+    source = ROOT / "models" / "downloads" / f"whisper-{model}"
+    filters = FeatureExtractor(feature_size=80).mel_filters.astype("float32")
+    paths = {EARSHOT: str(work / "model.earshot")}
+    subprocess.run([find_program("earshot-convert"), str(source), "-o", paths[EARSHOT], "--quiet"], check=True)
+    for engine, weights in PEERS:
+        name = f"{engine} {weights}"
+        paths[name] = str(source)
+        if engine == "whisper.cpp":
+            paths[name] = str(work / f"{weights}.ggml")
+            ggml_writer.write(source, paths[name], filters, weights)
+    return paths
+
+
+def run_earshot(model, clips, threads, work):
+    manifest, output = work / "clips.tsv", work / "hypotheses.tsv"
+    with open(manifest, "w", encoding="utf-8") as file:
+        file.write("id\tfile\tlanguage\ttranscript\n")
+        file.writelines(f"{clip}\t{path}\ten\t{text}\n" for clip, path, text in clips)
+    subprocess.run([find_program("earshot"), "evaluate", "--model", model, "--manifest", str(manifest), "--threads", str(threads),
+                    "--no-fallback", "--output", str(output)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(output, encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return {"seconds": sum(float(row["seconds"]) for row in rows), "texts": {row["id"]: row["text"] for row in rows}}
+
+
+def run_peer(name, model, clips, threads, work):
+    engine, weights = name.split(" ")
+    manifest = work / "peer.tsv"
+    manifest.write_text("".join(f"{clip}\t{path}\n" for clip, path, _ in clips), encoding="utf-8")
+    command = [python(), str(ROOT / "tests/bench/peers/run_engine.py"), engine, model, str(manifest), str(threads), weights]
+    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return {"seconds": sum(clip["seconds"] for clip in result["clips"]),
+            "texts": {clip["id"]: clip["text"] for clip in result["clips"]}}
+
+
+def peak_and_run(name, model, clips, threads, work):
+    """One run in a child of its own, so that the child's largest resident size is this engine's."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        begin = time.perf_counter()
+        result = (run_earshot if name == EARSHOT else run_peer)(*(() if name == EARSHOT else (name,)), model, clips, threads, work)
+        result["process_seconds"] = time.perf_counter() - begin
+        result["peak_bytes"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+        with os.fdopen(writer, "w") as file:
+            json.dump(result, file)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        text = file.read()
+    os.waitpid(child, 0)
+    return json.loads(text)
+
+
+def word_error_rate(clips, texts):
+    import jiwer
+    from whisper_normalizer.english import EnglishTextNormalizer
+    normalize = EnglishTextNormalizer()
+    pairs = [(normalize(reference), normalize(texts.get(clip, ""))) for clip, _, reference in clips]
+    pairs = [pair for pair in pairs if pair[0]]
+    return 100 * jiwer.wer([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+
+
+def print_table(runs, clips, args):
+    print(f"\nWhisper {args.model}, {len(clips)} clips, {args.threads} threads, {args.rounds} rounds\n")
+    print("| engine | seconds (median) | Earshot is faster by (spread) | whole process | peak memory | WER |")
+    print("|---|---|---|---|---|---|")
+    own = [run["seconds"] for run in runs[EARSHOT]]
+    for name, results in runs.items():
+        ratios = [run["seconds"] / mine for run, mine in zip(results, own)]
+        faster = "" if name == EARSHOT else f"{statistics.median(ratios):.2f}x ({min(ratios):.2f} .. {max(ratios):.2f})"
+        print(f"| {name} | {statistics.median(run['seconds'] for run in results):.2f} | {faster} "
+              f"| {statistics.median(run['process_seconds'] for run in results):.2f} s "
+              f"| {max(run['peak_bytes'] for run in results) / 1e6:.0f} MB | {word_error_rate(clips, results[0]['texts']):.2f} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifest")
+    parser.add_argument("--model", default="tiny.en")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--min-seconds", type=float, default=0)
+    parser.add_argument("--max-seconds", type=float, default=1e9)
+    parser.add_argument("--limit", type=int, default=None)
+    args = parser.parse_args()
+    enter_environment()
+    clips = read_clips(args)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        paths = prepare_models(args.model, work)
+        runs = {name: [] for name in paths}
+        for index in range(args.rounds):
+            for name in paths:
+                print(f"\rround {index + 1} of {args.rounds}: {name}          ", end="", file=sys.stderr, flush=True)
+                runs[name].append(peak_and_run(name, paths[name], clips, args.threads, work))
+    print(file=sys.stderr)
+    print_table(runs, clips, args)
+
+
+if __name__ == "__main__":
+    main()

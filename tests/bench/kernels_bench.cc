@@ -1,0 +1,246 @@
+// Speed of the kernels: attention against the FMA peak of the machine, decoding attention against memory, and
+// the row-wise kernels. Usage: kernels_bench [runs]. Prints the median and the spread of the runs (least 12).
+// Peak and kernel are measured in turn, so that both meet the same clock. One thread is measured in CPU time,
+// so that other programs disturb less; two in time passed.
+#include <pthreadpool.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/attention/attention.h"
+#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tests/bench/kernels_bench.cc"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace earshot::bench {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Multiply-adds in ten independent chains, enough to hide the latency of any core we know. Returns the number
+// of flops.
+double MultiplyAdds(int64_t rounds, float* result) {
+  constexpr size_t kChains = 10;
+  const hn::ScalableTag<float> d;
+  const auto factor = hn::Set(d, 0.999f), addend = hn::Set(d, 0.001f);
+  hn::Vec<decltype(d)> sum[kChains];
+  for (size_t i = 0; i < kChains; ++i) sum[i] = hn::Set(d, static_cast<float>(i));
+  for (int64_t round = 0; round < rounds; ++round) {
+    HWY_UNROLL(10)
+    for (size_t i = 0; i < kChains; ++i) sum[i] = hn::MulAdd(sum[i], factor, addend);
+  }
+  for (size_t i = 1; i < kChains; ++i) sum[0] = hn::Add(sum[0], sum[i]);
+  *result = hn::ReduceSum(d, sum[0]);
+  return 2.0 * kChains * static_cast<double>(rounds) * static_cast<double>(hn::Lanes(d));
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace earshot::bench
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace earshot::bench {
+
+HWY_EXPORT(MultiplyAdds);
+
+namespace {
+
+volatile float g_sink;  // results go here, so that no work is optimized away
+
+double Now(size_t num_threads) {
+  timespec now;
+  clock_gettime(num_threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+double Seconds(size_t num_threads, const std::function<void()>& work) {
+  const double start = Now(num_threads);
+  work();
+  return Now(num_threads) - start;
+}
+
+struct Spread {
+  explicit Spread(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    min = values.front();
+    max = values.back();
+    median = (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2.0;
+  }
+  double min, median, max;
+};
+
+// Rate of every run, in `amount` per second. The first run warms caches and is not counted.
+Spread Rates(int runs, size_t num_threads, double amount, const std::function<void()>& work) {
+  std::vector<double> rates;
+  work();
+  for (int i = 0; i < runs; ++i) rates.push_back(amount / Seconds(num_threads, work));
+  return Spread(rates);
+}
+
+using Pool = std::unique_ptr<pthreadpool, decltype(&pthreadpool_destroy)>;
+
+double PeakGflops(const ThreadPool& pool) {
+  constexpr int64_t kRounds = 300000;
+  std::vector<double> flops(pool.num_threads());
+  const double seconds = Seconds(pool.num_threads(), [&] {
+    pool.ParallelFor(pool.num_threads(), [&](size_t task, size_t) {
+      float result;
+      flops[task] = HWY_DYNAMIC_DISPATCH(MultiplyAdds)(kRounds, &result);
+      g_sink = result;
+    });
+  });
+  double total = 0.0;
+  for (const double share : flops) total += share;
+  return total / seconds * 1e-9;
+}
+
+template <class T>
+struct AttentionRun {
+  AttentionRun(int64_t num_queries, int64_t num_keys, int64_t num_heads, int64_t head_dim,
+               const ThreadPool& thread_pool)
+      : width(num_heads * head_dim),
+        q(static_cast<size_t>(num_queries * width), 0.1f),
+        out(q.size()),
+        k(static_cast<size_t>(num_keys * width)),
+        v(k.size()),
+        pool(thread_pool) {
+    for (size_t i = 0; i < q.size(); ++i) q[i] = std::sin(static_cast<float>(i));
+    for (size_t i = 0; i < k.size(); ++i) Set(std::sin(0.3f * static_cast<float>(i)), &k[i]);
+    for (size_t i = 0; i < v.size(); ++i) Set(std::sin(0.7f * static_cast<float>(i)), &v[i]);
+    params = {.shape = {num_heads, num_heads, head_dim, num_queries, num_keys}, .scale = 0.125f};
+    operands = {.q = {q.data(), num_queries, width, width},
+                .k = {k.data(), num_keys, width, width},
+                .v = {v.data(), num_keys, width, width},
+                .out = {out.data(), num_queries, width, width}};
+    workspace_bytes = AttentionWorkspaceBytes(params.shape, pool.num_threads());
+    workspace.reset(static_cast<std::byte*>(std::aligned_alloc(64, workspace_bytes)));
+  }
+  static void Set(float x, float* to) { *to = x; }
+  static void Set(float x, Float16* to) { *to = ToFloat16(x); }
+
+  void operator()() const {
+    Attend(params, operands, {workspace.get(), workspace_bytes}, pool);
+    g_sink = out[0];
+  }
+
+  int64_t width;
+  std::vector<float> q, out;
+  std::vector<T> k, v;
+  ThreadPool pool;
+  AttentionParams params;
+  AttentionOperands<T> operands;
+  size_t workspace_bytes;
+  std::unique_ptr<std::byte, decltype(&std::free)> workspace = {nullptr, &std::free};
+};
+
+template <class T>
+void BenchEncoder(const char* name, int runs, int64_t head_dim, int64_t num_heads, const ThreadPool& pool) {
+  constexpr int64_t kLength = 1500;
+  const AttentionRun<T> attention(kLength, kLength, num_heads, head_dim, pool);
+  const double gflop = 4e-9 * kLength * kLength * static_cast<double>(num_heads * head_dim);
+  attention();
+  std::vector<double> rates, shares;
+  for (int i = 0; i < runs; ++i) {
+    const double before = PeakGflops(pool);
+    const double rate = gflop / Seconds(pool.num_threads(), [&] { attention(); });
+    rates.push_back(rate);
+    shares.push_back(rate / ((before + PeakGflops(pool)) / 2.0));
+  }
+  const Spread rate(rates), share(shares);
+  std::printf("%-34s %zu threads  %7.2f ms  %6.1f GFLOP/s (%.1f..%.1f)  %3.0f %% of peak (%.0f..%.0f)\n",
+              name, pool.num_threads(), 1e3 * gflop / rate.median, rate.median, rate.min, rate.max,
+              100.0 * share.median, 100.0 * share.min, 100.0 * share.max);
+}
+
+template <class T>
+void BenchDecoder(const char* name, int runs, int64_t num_queries, const ThreadPool& pool) {
+  constexpr int64_t kKeys = 1500, kHeads = 6, kDim = 64;
+  constexpr int kRepeats = 20;
+  const AttentionRun<T> attention(num_queries, kKeys, kHeads, kDim, pool);
+  const double gbytes = 2e-9 * kKeys * kHeads * kDim * sizeof(T) * kRepeats;
+  const Spread rate = Rates(runs, pool.num_threads(), gbytes, [&] {
+    for (int i = 0; i < kRepeats; ++i) attention();
+  });
+  std::printf("%-30s Tq %lld %zu threads  %7.1f us  %6.1f GB/s (%.1f..%.1f)\n", name,
+              static_cast<long long>(num_queries), pool.num_threads(), 1e6 * gbytes / kRepeats / rate.median,
+              rate.median, rate.min, rate.max);
+}
+
+void PrintPerElement(const char* name, const Spread& rate) {
+  std::printf("%-34s %7.3f ns/element (%.3f..%.3f)\n", name, 1e9 / rate.median, 1e9 / rate.max,
+              1e9 / rate.min);
+}
+
+void BenchRows(int runs) {
+  constexpr int64_t kRows = 150,
+                    kCols =
+                        384;  // 230 kB: what one thread's part of a layer leaves in its second-level cache
+  std::vector<float> in(kRows * kCols), out(in.size()), gamma(kCols, 1.0f), beta(kCols, 0.5f);
+  std::vector<Float16> half(in.size());
+  for (size_t i = 0; i < in.size(); ++i) in[i] = 3.0f * std::sin(static_cast<float>(i));
+  const Matrix<const float> from = {in.data(), kRows, kCols, kCols};
+  const Matrix<float> to = {out.data(), kRows, kCols, kCols};
+  const double elements = static_cast<double>(in.size());
+  PrintPerElement("layer norm", Rates(runs, 1, elements, [&] {
+                    kernels::LayerNorm({gamma.data(), beta.data(), 1e-5f}, from, to);
+                  }));
+  const struct {
+    const char* name;
+    kernels::Activation activation;
+  } activations[] = {{"gelu", kernels::Activation::kGelu},
+                     {"gelu, tanh form", kernels::Activation::kGeluTanh},
+                     {"silu", kernels::Activation::kSilu},
+                     {"tanh", kernels::Activation::kTanh}};
+  for (const auto& [name, activation] : activations) {
+    PrintPerElement(name, Rates(runs, 1, elements, [&] { kernels::Activate(activation, from, to); }));
+  }
+  PrintPerElement("add", Rates(runs, 1, elements, [&] { kernels::Add(from, from, to); }));
+  PrintPerElement("f32 to f16", Rates(runs, 1, elements, [&] {
+                    kernels::ConvertToF16(from, {half.data(), kRows, kCols, kCols});
+                  }));
+  PrintPerElement("max", Rates(runs, 1, elements, [&] { g_sink = kernels::Max(in).value; }));
+  PrintPerElement("log-sum-exp", Rates(runs, 1, elements, [&] { g_sink = kernels::LogSumExp(in); }));
+}
+
+void Run(int runs) {
+  for (const size_t num_threads : {size_t{1}, size_t{2}}) {
+    const Pool native(pthreadpool_create(num_threads), &pthreadpool_destroy);
+    const ThreadPool pool(native.get());
+    BenchEncoder<float>("attention 1500x1500, 6 x 64, f32", runs, 64, 6, pool);
+    BenchEncoder<Float16>("attention 1500x1500, 6 x 64, f16", runs, 64, 6, pool);
+    BenchEncoder<float>("attention 1500x1500, 8 x 36, f32", runs, 36, 8, pool);
+    for (const int64_t num_queries : {1, 4, 8, 16}) {
+      BenchDecoder<float>("decode, 1500 keys, 6 x 64, f32", runs, num_queries, pool);
+      BenchDecoder<Float16>("decode, 1500 keys, 6 x 64, f16", runs, num_queries, pool);
+    }
+  }
+  BenchRows(runs);
+}
+
+}  // namespace
+}  // namespace earshot::bench
+
+// EARSHOT_SIMD=AVX2 (or SSE4, ...) measures a lesser target than the best.
+int main(int argc, char** argv) {
+  const char* wanted = std::getenv("EARSHOT_SIMD");
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    if (wanted != nullptr && std::string(wanted) == hwy::TargetName(target))
+      hwy::SetSupportedTargetsForTest(target);
+  }
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  std::printf("SIMD target %s\n", earshot::kernels::SimdTargetName());
+  earshot::bench::Run(std::max(12, argc > 1 ? std::atoi(argv[1]) : 12));
+  return 0;
+}
+#endif  // HWY_ONCE

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""earshot inspect, bench, --help and --version."""
+
+import json
+import os
+import re
+import subprocess
+import unittest
+
+from support import BECKETT, TINY, EarshotTest, command, earshot
+
+
+class Inspect(EarshotTest):
+
+    def test_json_says_what_the_model_is(self):
+        result = earshot("inspect", TINY, "--json")
+        self.assert_ok(result)
+        model = json.loads(result.stdout)
+        self.assertEqual(model["family"], "whisper")
+        sizes = model["sizes"]
+        # Radford et al. 2022, table 1, tiny; the English vocabulary with its 1,501 timestamps.
+        self.assertEqual(sizes["encoder layers"], 4)
+        self.assertEqual(sizes["decoder layers"], 4)
+        self.assertEqual(sizes["encoder width"], 384)
+        self.assertEqual(sizes["encoder heads"], 6)
+        self.assertEqual(sizes["mel bins"], 80)
+        self.assertEqual(sizes["vocabulary"], 51864)
+        methods = {method["name"]: method for method in model["methods"]}
+        self.assertEqual(set(methods), {"encode", "decode"})
+        self.assertEqual([symbol["name"] for symbol in methods["decode"]["symbols"]], ["tokens", "position", "end", "frames"])
+        mel, = (value for value in methods["encode"]["inputs"])
+        self.assertEqual(mel["shape"], ["2*frames", "80"])
+        logits, = (value for value in methods["decode"]["outputs"])
+        self.assertEqual(logits["shape"], ["1", "51864"])
+        self.assertTrue(any(weights["dtype"] == "int8" for weights in model["weights"]))
+        self.assertEqual(sum(weights["tensors"] for weights in model["weights"] if weights["dtype"] == "int8") > 0, True)
+        caches = {state["name"]: (state["rows"], state["cols"]) for state in model["states"]}
+        self.assertEqual(caches["self_kv_0"], (448, 768))
+        self.assertEqual(caches["cross_kv_3"], (1500, 768))
+        memory = model["memory"]
+        classes = [memory[f"{name}_bytes"] for name in ("persistent", "activations", "workspace", "io")]
+        self.assertEqual(memory["total_bytes"], sum(classes))
+        self.assertEqual(memory["weights_bytes"], os.path.getsize(TINY))
+
+    def test_threads_add_memory_but_nothing_else(self):
+        one, four = (json.loads(earshot("inspect", TINY, "--json", threads=threads).stdout) for threads in (1, 4))
+        self.assertLessEqual(one["memory"]["total_bytes"], four["memory"]["total_bytes"])
+        self.assertEqual(one["methods"], four["methods"])
+
+    def test_text_has_every_part(self):
+        result = earshot("inspect", TINY)
+        self.assert_ok(result)
+        for part in ("family", "whisper", "Weights", "int8", "Method encode", "Method decode", "Attention", "States", "self_kv_0",
+                     "Memory of a session", "persistent", "activations", "workspace", "io", "total"):
+            self.assertIn(part, result.stdout)
+        self.assertEqual(result.stderr, "")
+        for line in result.stdout.splitlines():
+            self.assertEqual(line, line.rstrip())
+
+    def test_errors(self):
+        self.assert_fails(earshot("inspect", "no-such.earshot"), 1, "no-such.earshot")
+        self.assert_fails(earshot("inspect", BECKETT), 1, BECKETT)
+        self.assert_fails(earshot("inspect"), 2, "MODEL")
+
+
+class Bench(EarshotTest):
+
+    def test_json_has_all_times(self):
+        result = earshot("bench", TINY, "--repeats", 2, "--tokens", 8, "--audio", BECKETT, "--json")
+        self.assert_ok(result)
+        report = json.loads(result.stdout)
+        for name in ("load_ms", "encode_ms", "features_and_encode_ms", "prefill_ms", "token_ms"):
+            self.assertGreater(report[name]["median"], 0, name)
+            self.assertLessEqual(report[name]["p10"], report[name]["median"])
+            self.assertLessEqual(report[name]["median"], report[name]["p90"])
+        self.assertEqual(len(report["token_ms_by_position"]), 8)
+        self.assertEqual(report["window_s"], 30)
+        self.assertEqual(report["prompt_tokens"], 2)
+        self.assertTrue(report["simd_level"])
+        self.assertAlmostEqual(report["transcription"]["audio_s"], 9.963, delta=0.01)
+        self.assertGreater(report["transcription"]["tokens"], 10)
+        inspected = json.loads(earshot("inspect", TINY, "--json").stdout)["memory"]["total_bytes"]
+        self.assertAlmostEqual(report["memory"]["total_bytes"] / inspected, 1, delta=0.03)
+
+    def test_text_is_readable(self):
+        result = earshot("bench", TINY, "--repeats", 1, "--tokens", 4)
+        self.assert_ok(result)
+        for part in ("median", "encode", "prefill", "token", "load", "persistent", "own kernels"):
+            self.assertIn(part, result.stdout)
+
+
+class Help(EarshotTest):
+
+    def test_version(self):
+        result = earshot("--version", threads=None)
+        self.assert_ok(result)
+        self.assertRegex(result.stdout, r"^earshot \d+\.\d+\.\d+\n$")
+
+    def test_help_of_every_command(self):
+        top = earshot("--help", threads=None)
+        self.assert_ok(top)
+        for name in ("transcribe", "inspect", "bench", "evaluate"):
+            self.assertIn(name, top.stdout)
+            result = earshot(name, "--help", threads=None)
+            self.assert_ok(result)
+            self.assertIn("--threads", result.stdout)
+            self.assertEqual(result.stderr, "")
+
+    def test_nothing_asked_for(self):
+        result = earshot()
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("transcribe", result.stderr)
+
+    def test_options_that_the_manual_promises(self):
+        text = earshot("transcribe", "--help", threads=None).stdout
+        for option in ("--model", "--format", "--output-dir", "--language", "--task", "--threads", "--no-timestamps", "--quiet"):
+            self.assertTrue(re.search(rf"(?<![\w-]){option}(?![\w-])", text), option)
+
+    def test_a_reader_that_leaves_early(self):
+        reader, writer = os.pipe()
+        os.close(reader)  # before the start: what fits into a pipe nobody reads would look like success
+        try:
+            process = subprocess.run(command("inspect", TINY), stdout=writer, stderr=subprocess.PIPE, check=False)
+        finally:
+            os.close(writer)
+        self.assertNotIn("error", process.stderr.decode())
+        self.assertNotEqual(process.returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,341 @@
+// Attend against AttendReference, and AttendReference against a plain masked softmax.
+#include "runtime/attention/attention.h"
+
+#include <pthreadpool.h>
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "tests/kernels/kernel_testing.h"
+#include "tests/kernels/test_patterns.h"
+
+namespace earshot {
+namespace {
+
+using testing::ForEachSimdTarget;
+using testing::GuardedMatrix;
+using testing::GuardedPages;
+using testing::Random;
+
+float Widen(float x) { return x; }
+float Widen(Float16 x) { return ToFloat(x); }
+
+// Inputs of one run. Rows are further apart than they are long; q, k, v end at inaccessible memory. Numbers
+// lie in [-1, 1).
+template <class T>
+struct Case {
+  Case(const AttentionShape& of_shape, int64_t num_queries, int64_t num_keys)
+      : shape(of_shape),
+        q(num_queries, shape.num_heads * shape.head_dim, shape.num_heads * shape.head_dim + 3),
+        k(num_keys, shape.num_kv_heads * shape.head_dim, shape.num_kv_heads * shape.head_dim + 1),
+        v(num_keys, shape.num_kv_heads * shape.head_dim, shape.num_kv_heads * shape.head_dim),
+        out(num_queries, shape.num_heads * shape.head_dim, shape.num_heads * shape.head_dim + 2) {
+    Random random(static_cast<uint64_t>(num_queries * 1000 + num_keys));
+    q.FillWith([&] { return random.Uniform(); });
+    for (GuardedMatrix<T>* m : {&k, &v}) {
+      for (int64_t i = 0; i < num_keys; ++i) random.Fill(m->row(i));
+    }
+    out.FillWith([] { return -77.0f; });
+  }
+
+  AttentionOperands<T> operands() const {
+    return {q.const_view(), k.const_view(), v.const_view(), out.view()};
+  }
+  AttentionParams params(const AttentionPattern* pattern) const { return {shape, scale, pattern}; }
+
+  // Largest |q . k| * scale that these inputs can have.
+  double max_score() const { return static_cast<double>(scale) * static_cast<double>(shape.head_dim); }
+
+  AttentionShape shape;
+  float scale = 0.25f;
+  GuardedMatrix<float> q;
+  GuardedMatrix<T> k;
+  GuardedMatrix<T> v;
+  GuardedMatrix<float> out;
+};
+
+// Runs Attend with exactly the workspace it asks for, in front of an inaccessible page.
+template <class T>
+void RunAttend(const AttentionParams& params, const AttentionOperands<T>& operands,
+               const ThreadPool& pool = ThreadPool()) {
+  const size_t size_bytes = AttentionWorkspaceBytes(params.shape, pool.num_threads());
+  const GuardedPages workspace(size_bytes);
+  std::memset(workspace.end() - size_bytes, 0xFF, size_bytes);  // NaN: what is not written must not be used
+  Attend(params, operands, {workspace.end() - size_bytes, size_bytes}, pool);
+}
+
+// Rounding of a score: D products of at most scale each. The relative error of a weight is that of its score
+// as an absolute one, plus that of exp2; a mean of values below 1 has the error of its weights, twice
+// (numerator and sum).
+double Tolerance(double max_score, int64_t head_dim) {
+  const double epsilon = std::numeric_limits<float>::epsilon() / 2;
+  const double score_error = epsilon * (std::sqrt(static_cast<double>(head_dim)) + 4.0) * (max_score + 1.0);
+  return 2.0 * (score_error + 2e-7);
+}
+
+template <class T>
+void CheckAgainstReference(const Case<T>& run, const AttentionPattern* pattern) {
+  const int64_t rows = run.q.view().rows, cols = run.q.view().cols;
+  GuardedMatrix<float> expected(rows, cols, cols);
+  AttentionOperands<T> reference = run.operands();
+  reference.out = expected.view();
+  AttendReference(run.params(pattern), reference);
+  RunAttend(run.params(pattern), run.operands());
+  const double tolerance = Tolerance(run.max_score(), run.shape.head_dim);
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t col = 0; col < cols; ++col) {
+      const float got = run.out.view().Row(row)[col], want = expected.view().Row(row)[col];
+      if (!(std::abs(double{got} - double{want}) <= tolerance))
+        FAIL("row " << row << " col " << col << ": " << got << " != " << want);
+    }
+  }
+  CHECK(run.out.GapsIntact());
+}
+
+AttentionShape Shape(int64_t heads, int64_t kv_heads, int64_t dim, int64_t queries, int64_t keys) {
+  return {.num_heads = heads,
+          .num_kv_heads = kv_heads,
+          .head_dim = dim,
+          .max_queries = queries,
+          .max_keys = keys};
+}
+
+void CheckBothTypes(const AttentionShape& shape, int64_t num_queries, int64_t num_keys,
+                    const AttentionPattern* pattern) {
+  INFO("Tq " << num_queries << " Tk " << num_keys << " H " << shape.num_heads << " Hkv " << shape.num_kv_heads
+             << " D " << shape.head_dim);
+  CheckAgainstReference(Case<float>(shape, num_queries, num_keys), pattern);
+  CheckAgainstReference(Case<Float16>(shape, num_queries, num_keys), pattern);
+}
+
+TEST_CASE("attention equals its reference for all tails of queries and keys", "[quick]") {
+  ForEachSimdTarget([] {
+    for (const int64_t queries :
+         {1, 2, 3, 4, 5, 7, 12, 13, 16, 17, 31, 33, 47, 48, 49, 63, 95, 96, 97, 145}) {
+      for (const int64_t keys : {1, 3, 5, 8, 63, 64, 65, 130})
+        CheckBothTypes(Shape(1, 1, 16, queries, keys), queries, keys, nullptr);
+    }
+  });
+}
+
+TEST_CASE("attention equals its reference for any number of channels", "[quick]") {
+  ForEachSimdTarget([] {
+    for (int64_t dim = 1; dim <= 40; ++dim) {
+      CheckBothTypes(Shape(2, 2, dim, 19, 70), 19, 70, nullptr);
+      CheckBothTypes(Shape(2, 2, dim, 2, 70), 2, 70, nullptr);
+    }
+    for (const int64_t dim : {64, 80, 128, 200}) {
+      CheckBothTypes(Shape(2, 2, dim, 50, 70), 50, 70, nullptr);
+      CheckBothTypes(Shape(2, 2, dim, 1, 70), 1, 70, nullptr);
+    }
+  });
+}
+
+TEST_CASE("attention shares key heads among groups of query heads", "[quick]") {
+  ForEachSimdTarget([] {
+    for (const int64_t queries : {1, 40}) {
+      CheckBothTypes(Shape(6, 2, 36, queries, 50), queries, 50, nullptr);
+      CheckBothTypes(Shape(4, 1, 20, queries, 50), queries, 50, nullptr);
+    }
+  });
+}
+
+TEST_CASE("causal attention with and without a past equals its reference", "[quick]") {
+  const CausalPattern causal;
+  ForEachSimdTarget([&] {
+    for (const int64_t queries : {1, 2, 4, 6, 50, 100, 200}) {
+      for (const int64_t past : {0, 1, 63, 90})
+        CheckBothTypes(Shape(2, 1, 24, queries, queries + past), queries, queries + past, &causal);
+    }
+  });
+}
+
+TEST_CASE("a session made for many queries may run few, and fewer keys", "[quick]") {
+  ForEachSimdTarget([] {
+    for (const int64_t queries : {1, 4, 5, 30})
+      CheckBothTypes(Shape(2, 2, 40, 448, 448), queries, 33, nullptr);
+  });
+}
+
+TEST_CASE("queries that see no key get zeros", "[quick]") {
+  const CausalPattern causal;
+  ForEachSimdTarget([&] {
+    for (const int64_t queries : {3, 60, 200}) {
+      const Case<float> run(Shape(1, 1, 20, queries, 1), queries, 1);  // only the last query sees the one key
+      RunAttend(run.params(&causal), run.operands());
+      for (int64_t row = 0; row + 1 < queries; ++row) {
+        for (const float x : run.out.row(row)) REQUIRE(x == 0.0f);
+      }
+      CHECK(std::ranges::equal(run.out.row(queries - 1), run.v.row(0)));
+      const Case<float> without_keys(Shape(1, 1, 20, queries, 1), queries, 0);
+      RunAttend(without_keys.params(nullptr), without_keys.operands());
+      for (int64_t row = 0; row < queries; ++row) {
+        for (const float x : without_keys.out.row(row)) REQUIRE(x == 0.0f);
+      }
+    }
+  });
+}
+
+// softmax over the keys that the pattern says a query sees, written down once more.
+template <class T>
+double PlainAttention(const Case<T>& run, const testing::TestPattern& pattern, int64_t head, int64_t query,
+                      int64_t channel) {
+  const int64_t dim = run.shape.head_dim;
+  double sum = 0.0, mean = 0.0;
+  for (int64_t key = 0; key < run.k.view().rows; ++key) {
+    if (!pattern.Sees(head, query, key)) continue;
+    double score = 0.0;
+    for (int64_t d = head * dim; d < (head + 1) * dim; ++d)
+      score += double{run.q.view().Row(query)[d]} * double{Widen(run.k.view().Row(key)[d])};
+    const double weight = std::exp(score * double{run.scale});
+    sum += weight;
+    mean += weight * double{Widen(run.v.view().Row(key)[head * dim + channel])};
+  }
+  return sum > 0.0 ? mean / sum : 0.0;
+}
+
+template <class T>
+void CheckPattern(const testing::TestPattern& pattern, int64_t num_heads, int64_t num_queries,
+                  int64_t num_keys) {
+  const AttentionShape shape = Shape(num_heads, num_heads, 12, num_queries, num_keys);
+  const Case<T> run(shape, num_queries, num_keys);
+  INFO("Tq " << num_queries << " Tk " << num_keys);
+  AttendReference(run.params(&pattern), run.operands());
+  for (int64_t head = 0; head < num_heads; ++head) {
+    for (int64_t query = 0; query < num_queries; ++query) {
+      const double got = run.out.view().Row(query)[head * 12 + 5];
+      const double want = PlainAttention(run, pattern, head, query, 5);
+      if (!(std::abs(got - want) <= 1e-6))
+        FAIL("head " << head << " query " << query << ": " << got << " != " << want);
+    }
+  }
+  ForEachSimdTarget([&] { CheckAgainstReference(run, &pattern); });
+}
+
+TEST_CASE("attention follows windows with strided keys", "[quick]") {
+  for (const int64_t length : {3, 40, 150, 333}) {
+    CheckPattern<float>(testing::LocalAndStrided(16, 8), 1, length, length);
+    CheckPattern<Float16>(testing::LocalAndStrided(70, 16), 2, length, length);
+    CheckPattern<float>(testing::LocalAndStrided(0, 1000), 1, length, length);
+  }
+}
+
+TEST_CASE("attention follows an order of queries and keys", "[quick]") {
+  for (const int64_t length : {4, 50, 300}) {
+    CheckPattern<float>(testing::CausalResidues(length, 7), 2, length, length);
+    CheckPattern<Float16>(testing::CausalResidues(length, 3), 1, length, length);
+  }
+}
+
+TEST_CASE("attention follows clusters", "[quick]") {
+  for (const int64_t queries : {3, 20, 250}) {
+    CheckPattern<float>(testing::Clusters(3, queries, 220, 9), 3, queries, 220);
+    CheckPattern<Float16>(testing::Clusters(2, queries, 90, 3), 2, queries, 90);
+  }
+}
+
+TEST_CASE("attention follows overlapping bands", "[quick]") {
+  for (const int64_t length : {2, 60, 230}) CheckPattern<float>(testing::Bands(13), 1, length, length);
+}
+
+TEST_CASE("attention follows a pattern that differs from head to head", "[quick]") {
+  for (const int64_t length : {4, 150}) CheckPattern<float>(testing::MixedHeads(length), 4, length, length);
+}
+
+TEST_CASE("large scores make attention pick a single value", "[quick]") {
+  ForEachSimdTarget([] {
+    for (const int64_t queries : {2, 70}) {
+      Case<float> run(Shape(1, 1, 32, queries, 100), queries, 100);
+      run.scale = 1e4f;
+      RunAttend(run.params(nullptr), run.operands());
+      for (int64_t row = 0; row < queries; ++row) {
+        int64_t best_key = 0;
+        double best = -1e30, second = -1e30;
+        for (int64_t key = 0; key < 100; ++key) {
+          double score = 0.0;
+          for (int64_t d = 0; d < 32; ++d)
+            score += double{run.q.view().Row(row)[d]} * double{run.k.view().Row(key)[d]};
+          if (score > best) best_key = key;
+          second = std::max(second, std::min(best, score));
+          best = std::max(best, score);
+        }
+        if ((best - second) * 1e4 < 120.0) continue;  // the runner-up has some weight
+        CHECK(std::ranges::equal(run.out.row(row), run.v.row(best_key)));
+      }
+    }
+  });
+}
+
+TEST_CASE("attention over thousands of keys loses no precision", "[quick]") {
+  // The mean of values near 1 is near 1. Sums of at most 64 terms, added up tile by tile, are off by about
+  // sqrt(64) + sqrt(3000 / 64) roundings of half an epsilon: 1e-6. One sum over 3,000 terms would be off by
+  // sqrt(3000) of them or more.
+  ForEachSimdTarget([] {
+    for (const int64_t queries : {1, 20}) {
+      const Case<float> run(Shape(1, 1, 64, queries, 3000), queries, 3000);
+      for (int64_t i = 0; i < 3000; ++i) {
+        for (float& x : run.v.row(i)) x = 1.0f + 0.1f * x;
+      }
+      GuardedMatrix<float> expected(queries, 64, 64);
+      AttentionOperands<float> reference = run.operands();
+      reference.out = expected.view();
+      AttendReference(run.params(nullptr), reference);
+      RunAttend(run.params(nullptr), run.operands());
+      for (int64_t row = 0; row < queries; ++row) {
+        for (size_t i = 0; i < 64; ++i)
+          REQUIRE(std::abs(run.out.row(row)[i] - expected.row(row)[i]) <= 1e-6f);
+      }
+    }
+  });
+}
+
+TEST_CASE("attention may write its output over the queries", "[quick]") {
+  const testing::CausalResidues pattern(130, 4);
+  ForEachSimdTarget([&] {
+    for (const AttentionPattern* choice :
+         {static_cast<const AttentionPattern*>(nullptr), static_cast<const AttentionPattern*>(&pattern)}) {
+      const Case<float> run(Shape(3, 1, 20, 130, 130), 130, 130);
+      RunAttend(run.params(choice), run.operands());
+      AttentionOperands<float> in_place = run.operands();
+      in_place.out = run.q.view();
+      RunAttend(run.params(choice), in_place);
+      for (int64_t row = 0; row < 130; ++row) REQUIRE(std::ranges::equal(run.q.row(row), run.out.row(row)));
+    }
+  });
+}
+
+TEST_CASE("the result does not depend on the number of threads", "[quick]") {
+  const std::unique_ptr<pthreadpool, decltype(&pthreadpool_destroy)> two(pthreadpool_create(2),
+                                                                         &pthreadpool_destroy);
+  const std::unique_ptr<pthreadpool, decltype(&pthreadpool_destroy)> three(pthreadpool_create(3),
+                                                                           &pthreadpool_destroy);
+  const CausalPattern causal;
+  ForEachSimdTarget([&] {
+    for (const int64_t queries : {1, 300}) {
+      const Case<float> one_thread(Shape(6, 6, 36, queries, 300), queries, 300);
+      RunAttend(one_thread.params(&causal), one_thread.operands());
+      for (pthreadpool* pool : {two.get(), three.get()}) {
+        const Case<float> run(Shape(6, 6, 36, queries, 300), queries, 300);
+        RunAttend(run.params(&causal), run.operands(), ThreadPool(pool));
+        for (int64_t row = 0; row < queries; ++row)
+          REQUIRE(std::ranges::equal(run.out.row(row), one_thread.out.row(row)));
+      }
+    }
+  });
+}
+
+TEST_CASE("the workspace grows with the threads and not with the length", "[quick]") {
+  const AttentionShape encoder = Shape(6, 6, 64, 1500, 1500);
+  CHECK(AttentionWorkspaceBytes(encoder, 4) == 4 * AttentionWorkspaceBytes(encoder, 1));
+  CHECK(AttentionWorkspaceBytes(Shape(6, 6, 64, 3000, 3000), 1) == AttentionWorkspaceBytes(encoder, 1));
+  CHECK(AttentionWorkspaceBytes(encoder, 1) <= 128 * 1024);
+  CHECK(AttentionWorkspaceBytes(Shape(6, 6, 64, 1, 1500), 1) <= 4 * 1024);
+}
+
+}  // namespace
+}  // namespace earshot

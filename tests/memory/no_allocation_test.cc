@@ -1,0 +1,84 @@
+// After Session::Create nothing in the process touches the heap or maps memory: a recording of more than
+// three minutes is transcribed while every allocator function aborts.
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "platform/audio/audio_reader.h"
+#include "tests/memory/allocation_guard.h"
+#include "tests/support/loaded_whisper.h"
+
+namespace earshot {
+namespace {
+
+using test::AllocationGuard;
+using test::LoadedWhisper;
+using test::OnAllocation;
+
+TEST_CASE("the guard sees allocations of the program, of the C++ library and of C code") {
+  const AllocationGuard guard(OnAllocation::kCount);
+  const auto array = std::make_unique<int[]>(1000);
+  array[0] = 1;
+  CHECK(guard.count() == 1);
+  void* block = std::malloc(10);
+  block = std::realloc(block, 100000);
+  std::free(block);
+  CHECK(guard.count() == 3);
+  const auto memory = MemoryBlock::Allocate(4096);  // mmap
+  CHECK(guard.count() == 4);
+  CHECK(memory.ok());
+}
+
+struct Counts {
+  int segments = 0;
+  size_t text_bytes = 0;
+};
+
+void CountSegment(void* context, const whisper::Segment& segment) {
+  auto& counts = *static_cast<Counts*>(context);
+  ++counts.segments;
+  counts.text_bytes += segment.text.size();
+}
+
+TEST_CASE("transcribing three minutes allocates nothing") {
+  const size_t num_threads = GENERATE(1u, 2u);
+  const std::string weights = GENERATE("int8", "f32");
+  const auto audio = DecodeAudioFile(EARSHOT_SHARED_DIR "/corpus/clips/long-ls-237-134500.flac", {});
+  REQUIRE(audio.ok());
+  REQUIRE(audio->size() > size_t{180} * 16000);
+  auto model =
+      LoadedWhisper::Open(EARSHOT_TEST_MODELS_DIR "/whisper-tiny.en." + weights + ".earshot", num_threads);
+  Counts counts;
+  whisper::Summary summary;
+  const whisper::Sink sink = {.context = &counts, .on_segment = CountSegment};
+  Status status;
+  {
+    const AllocationGuard guard(OnAllocation::kAbort);
+    // Temperatures above 0 draw samples: the fallback path must not allocate either.
+    const float temperatures[] = {0.4f, 0.8f};
+    status = model->session.Transcribe(std::span<const float>(audio.value()),
+                                       {.temperatures = temperatures, .best_of = 2}, sink, &summary);
+    if (status.ok())
+      status = model->session.Transcribe(std::span<const float>(audio.value()), {}, sink, &summary);
+  }
+  INFO(status.message());
+  REQUIRE(status.ok());
+  CHECK(counts.segments > 20);
+  CHECK(counts.text_bytes > 4000);
+}
+
+TEST_CASE("the memory stated before is the memory taken, within 3 percent") {
+  const std::string weights = GENERATE("f32", "f16", "int8", "int4");
+  auto model = LoadedWhisper::Open(EARSHOT_TEST_MODELS_DIR "/whisper-tiny.en." + weights + ".earshot", 2);
+  const auto stated_bytes = static_cast<double>(model->measured.total_bytes());
+  const auto used_bytes = static_cast<double>(model->session.used().total_bytes());
+  INFO("stated " << stated_bytes << ", used " << used_bytes);
+  CHECK(used_bytes <= stated_bytes);
+  CHECK(used_bytes >= 0.97 * stated_bytes);
+}
+
+}  // namespace
+}  // namespace earshot

@@ -1,0 +1,15 @@
+# Model files for tests: each is converted once by a ctest fixture, so that the tests also cover the shipped converter.
+# earshot_test_model(checkpoint weights) registers the fixture `model_<checkpoint>_<weights>`; the file is
+# ${EARSHOT_TEST_MODELS_DIR}/<checkpoint>.<weights>.earshot.
+file(MAKE_DIRECTORY "${EARSHOT_TEST_MODELS_DIR}")
+function(earshot_test_model checkpoint weights)
+  add_test(NAME convert_${checkpoint}_${weights}
+    COMMAND earshot-convert "${EARSHOT_DOWNLOADS_DIR}/${checkpoint}" -o "${EARSHOT_TEST_MODELS_DIR}/${checkpoint}.${weights}.earshot"
+            --weights ${weights} --quiet)
+  set_tests_properties(convert_${checkpoint}_${weights} PROPERTIES LABELS model FIXTURES_SETUP model_${checkpoint}_${weights})
+endfunction()
+foreach(checkpoint whisper-tiny.en whisper-base)
+  foreach(weights f32 f16 int8 int4)
+    earshot_test_model(${checkpoint} ${weights})
+  endforeach()
+endforeach()

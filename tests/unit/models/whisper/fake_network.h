@@ -1,0 +1,78 @@
+// A network that plays back what a test wrote down, and remembers what it was asked.
+#ifndef EARSHOT_TESTS_UNIT_MODELS_WHISPER_FAKE_NETWORK_H_
+#define EARSHOT_TESTS_UNIT_MODELS_WHISPER_FAKE_NETWORK_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "models/whisper/network.h"
+#include "tests/unit/models/whisper/small_model.h"
+
+namespace earshot::whisper {
+
+class FakeNetwork final : public Network {
+ public:
+  // What follows a context: the content of the decoder's cache. The logits are 0 before.
+  using Speech = std::function<void(std::span<const int32_t> context, int window, std::span<float> logits)>;
+  explicit FakeNetwork(Speech speech) : speech_(std::move(speech)) {}
+
+  int64_t vocab_size() const override { return token::kSize; }
+  int64_t max_text_tokens() const override { return 64; }
+  int64_t max_mel_frames() const override { return 3000; }
+  int64_t num_mels() const override { return kSmallModelMels; }
+
+  Result<Matrix<float>> MelInput(int64_t mel_frames) override {
+    return Matrix<float>{mel_.data(), mel_frames, num_mels(), num_mels()};
+  }
+  Status Encode(int64_t) override {
+    ++windows;
+    return encode_status;
+  }
+  Result<std::span<float>> Decode(std::span<const int32_t> tokens, int64_t position) override {
+    if (position < 0 || position > std::ssize(context_)) {
+      return Status::Error(StatusCode::kInvalidArgument, "a gap in the cache");
+    }
+    context_.resize(static_cast<size_t>(position));
+    context_.insert(context_.end(), tokens.begin(), tokens.end());
+    if (std::ssize(context_) > max_text_tokens())
+      return Status::Error(StatusCode::kInvalidArgument, "the cache is full");
+    if (tokens[0] > token::kEndOfText && tokens[0] < token::kTime0) prompts.push_back(context_);
+    ++steps;
+    std::ranges::fill(logits_, 0.0f);
+    speech_(context_, windows - 1, logits_);
+    return std::span(logits_);
+  }
+
+  std::vector<std::vector<int32_t>> prompts;  // contexts after each run that began with a control token
+  int windows = 0;
+  int steps = 0;
+  Status encode_status;
+  std::vector<float> mel_ = std::vector<float>(3000 * kSmallModelMels);
+
+ private:
+  Speech speech_;
+  std::vector<int32_t> context_;
+  std::vector<float> logits_ = std::vector<float>(token::kSize);
+};
+
+// Says these tokens and then end-of-text, whatever stands before them; each with the given logit over zeros.
+inline FakeNetwork::Speech Script(std::vector<std::vector<int32_t>> windows, float logit = 20.0f) {
+  return [windows = std::move(windows), logit](std::span<const int32_t> context, int window,
+                                               std::span<float> logits) {
+    const std::vector<int32_t>& script = windows.at(static_cast<size_t>(window));
+    // Tokens since the last control token of the prompt.
+    const auto last_control = std::find_if(context.rbegin(), context.rend(), [](int32_t id) {
+      return id > token::kEndOfText && id < token::kTime0;
+    });
+    const auto said = static_cast<size_t>(last_control - context.rbegin());
+    logits[static_cast<size_t>(said < script.size() ? script[said] : token::kEndOfText)] = logit;
+  };
+}
+
+}  // namespace earshot::whisper
+
+#endif  // EARSHOT_TESTS_UNIT_MODELS_WHISPER_FAKE_NETWORK_H_

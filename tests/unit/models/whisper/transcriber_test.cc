@@ -1,0 +1,291 @@
+// The loop over the windows of a recording.
+#include "models/whisper/transcriber.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/unit/models/whisper/aligned_memory.h"
+#include "tests/unit/models/whisper/fake_network.h"
+#include "tests/unit/models/whisper/small_model.h"
+
+namespace earshot::whisper {
+namespace {
+
+using token::At;
+using Tokens = std::vector<int32_t>;
+constexpr int32_t kA = token::kOne, kB = token::kTwo, kC = token::kThree;
+
+struct Said {
+  int64_t start_ms, end_ms;
+  std::string text;
+  bool operator==(const Said&) const = default;
+};
+
+// Runs transcriptions and keeps what they tell.
+class Harness {
+ public:
+  explicit Harness(const SmallModelOptions& options = {.multilingual = false}) : model_(options) {
+    Arena measuring;
+    CHECK_FALSE(Transcriber::Create(model_.dimensions(), measuring).ok());
+    memory_.emplace(measuring.required_bytes());
+    Arena arena(memory_->bytes());
+    transcriber_.emplace(Transcriber::Create(model_.dimensions(), arena).value());
+  }
+
+  // `samples` of a soft buzz, after `silent_samples` of nothing.
+  Status Run(FakeNetwork& network, int64_t samples, const TranscribeOptions& options = {}) {
+    said.clear();
+    progress.clear();
+    const AudioSource audio = {&silent_samples, samples,
+                               [](void* silent, int64_t first, std::span<float> out) {
+                                 for (size_t i = 0; i < out.size(); ++i) {
+                                   const int64_t sample = first + static_cast<int64_t>(i);
+                                   const float buzz = sample % 100 < 50 ? 0.1f : -0.1f;
+                                   out[i] = sample < *static_cast<int64_t*>(silent) ? 0.0f : buzz;
+                                 }
+                                 return Status::Ok();
+                               }};
+    const Sink sink = {
+        .context = this,
+        .on_segment =
+            [](void* context, const Segment& segment) {
+              auto& self = *static_cast<Harness*>(context);
+              CHECK(segment.id == static_cast<int>(self.said.size()));
+              self.said.push_back({segment.start_ms, segment.end_ms, std::string(segment.text)});
+              self.last_temperature = segment.temperature;
+            },
+        .on_progress =
+            [](void* context, int64_t processed_ms, int64_t whole_ms) {
+              auto& self = *static_cast<Harness*>(context);
+              self.progress.push_back(processed_ms);
+              self.total_ms = whole_ms;
+            },
+        .should_stop = [](void* context) { return static_cast<Harness*>(context)->calls_until_stop-- == 0; }};
+    return transcriber_->Run(network, audio, options, sink, summary);
+  }
+
+  std::vector<Said> said;
+  std::vector<int64_t> progress;
+  int64_t total_ms = 0;
+  float last_temperature = -1;
+  int calls_until_stop = -1;  // -1: never
+  int64_t silent_samples = 0;
+  Summary summary;
+
+ private:
+  SmallModel model_;
+  std::optional<AlignedMemory> memory_;
+  std::optional<Transcriber> transcriber_;
+};
+
+constexpr int64_t Seconds(double seconds) { return static_cast<int64_t>(seconds * 16000); }
+
+TEST_CASE("a short clip is one window, and its segments end with the audio") {
+  FakeNetwork network(Script({{At(0.0), kA, kB, At(2.0), At(2.4), kC, At(6.0)}}));
+  Harness harness;
+  REQUIRE(harness.Run(network, Seconds(5.5)).ok());
+  CHECK(harness.said == std::vector<Said>{{0, 2000, " one two"}, {2400, 5500, " three"}});
+  CHECK(harness.progress == std::vector<int64_t>{5500});
+  CHECK(harness.total_ms == 5500);
+  CHECK(harness.summary.windows == 1);
+  CHECK(harness.summary.segments == 2);
+  CHECK(harness.summary.audio_ms == 5500);
+  CHECK(harness.summary.tokens == 7);
+  CHECK(std::string(harness.summary.language.data()) == "en");
+  CHECK(harness.summary.language_probability == 1.0f);
+}
+
+TEST_CASE("an unfinished segment is heard again in the next window") {
+  FakeNetwork network(Script({{At(0.0), kA, At(12.0), At(12.0), kB},
+                              {At(0.5), kB, At(20.0), At(20.0), kC},
+                              {At(0.0), kC, At(8.0)}}));
+  Harness harness;
+  REQUIRE(harness.Run(network, Seconds(40)).ok());
+  CHECK(harness.said ==
+        std::vector<Said>{{0, 12000, " one"}, {12500, 32000, " two"}, {32000, 40000, " three"}});
+  CHECK(harness.progress == std::vector<int64_t>{12000, 32000, 40000});
+  CHECK(harness.summary.windows == 3);
+}
+
+TEST_CASE("without timestamps every window is a segment") {
+  FakeNetwork network(Script({{kA}, {kB}}));
+  Harness harness;
+  REQUIRE(harness.Run(network, Seconds(42.125), {.timestamps = false}).ok());
+  CHECK(harness.said == std::vector<Said>{{0, 30000, " one"}, {30000, 42120, " two"}});
+  CHECK(harness.progress == std::vector<int64_t>{30000, 42125});
+}
+
+TEST_CASE("blank segments, and those in the padding behind the audio, are dropped") {
+  FakeNetwork network(
+      Script({{At(0.0), token::kBlank, At(2.0), At(2.0), kA, At(3.0), At(4.5), kB, At(6.0)}}));
+  Harness harness;
+  REQUIRE(harness.Run(network, Seconds(4)).ok());
+  CHECK(harness.said == std::vector<Said>{{2000, 3000, " one"}});
+}
+
+TEST_CASE("a broken character becomes a replacement character") {
+  FakeNetwork network(Script({{kA, token::kBrokenByte}}));
+  Harness harness;
+  REQUIRE(harness.Run(network, Seconds(2), {.timestamps = false}).ok());
+  CHECK(harness.said == std::vector<Said>{{0, 2000, " one\xEF\xBF\xBD"}});
+}
+
+TEST_CASE("windows of silence are skipped") {
+  FakeNetwork network([](std::span<const int32_t> context, int window, std::span<float> logits) {
+    if (window == 0) logits[token::kNoSpeech] = context.back() == token::kStart ? 20.0f : 0.0f;
+    if (window == 1 && context.back() == token::kNoTimestamps) logits[kB] = 20.0f;
+    if (window == 1 && context.back() == kB) logits[token::kEndOfText] = 20.0f;
+  });
+  Harness harness;
+  REQUIRE(harness.Run(network, Seconds(35), {.timestamps = false, .max_new_tokens = 4}).ok());
+  CHECK(harness.said == std::vector<Said>{{30000, 35000, " two"}});
+  CHECK(harness.summary.windows == 2);
+  CHECK(harness.summary.skipped_windows == 1);
+  CHECK(harness.summary.fallbacks == 0);
+}
+
+TEST_CASE("a window of digital silence is not even encoded") {
+  FakeNetwork network(Script({{kA}}));
+  Harness harness;
+  harness.silent_samples = Seconds(31);
+  REQUIRE(harness.Run(network, Seconds(35), {.timestamps = false}).ok());
+  CHECK(network.windows == 1);
+  CHECK(harness.said == std::vector<Said>{{30000, 35000, " one"}});
+  CHECK(harness.summary.skipped_windows == 1);
+  CHECK(std::string(harness.summary.language.data()) == "en");
+}
+
+TEST_CASE("what was said is the next window's prompt only if asked for") {
+  const std::vector<Tokens> script = {{At(0.0), kA, At(30.0)}, {At(0.0), kB, At(5.0)}};
+  Harness harness;
+  FakeNetwork without(Script(script));
+  REQUIRE(harness.Run(without, Seconds(35)).ok());
+  CHECK(without.prompts == std::vector<Tokens>{{token::kStart}, {token::kStart}});
+  FakeNetwork with(Script(script));
+  REQUIRE(harness.Run(with, Seconds(35), {.condition_on_previous_text = true}).ok());
+  CHECK(with.prompts ==
+        std::vector<Tokens>{{token::kStart}, {token::kPrevious, At(0.0), kA, At(30.0), token::kStart}});
+}
+
+TEST_CASE("text sampled at a high temperature is no prompt") {
+  FakeNetwork network(Script({{At(0.0), kA, At(30.0)}, {At(0.0), kB, At(5.0)}}));
+  Harness harness;
+  const float temperatures[] = {0.6f};
+  REQUIRE(
+      harness.Run(network, Seconds(35), {.temperatures = temperatures, .condition_on_previous_text = true})
+          .ok());
+  CHECK(network.prompts == std::vector<Tokens>{{token::kStart}, {token::kStart}});
+  CHECK(harness.last_temperature == 0.6f);
+}
+
+TEST_CASE("the language detected in the first window holds for the others") {
+  FakeNetwork network([](std::span<const int32_t> context, int window, std::span<float> logits) {
+    logits[window == 0 ? token::kHawaiian : token::kEnglish] = 5.0f;
+    if (context.back() == token::kNoTimestamps) logits[kA] = 20.0f;
+    if (context.back() == kA) logits[token::kEndOfText] = 20.0f;
+  });
+  Harness harness({.multilingual = true});
+  REQUIRE(harness.Run(network, Seconds(50), {.timestamps = false}).ok());
+  CHECK(std::string(harness.summary.language.data()) == "haw");
+  CHECK(harness.summary.language_probability > 0.9f);
+  CHECK(network.prompts.back() ==
+        Tokens{token::kStart, token::kHawaiian, token::kTranscribe, token::kNoTimestamps});
+}
+
+TEST_CASE("a language that was given is not detected") {
+  FakeNetwork network(Script({{kA}}));
+  Harness harness({.multilingual = true});
+  REQUIRE(harness.Run(network, Seconds(3), {.language = "de", .timestamps = false}).ok());
+  CHECK(network.prompts.back() ==
+        Tokens{token::kStart, token::kGerman, token::kTranscribe, token::kNoTimestamps});
+  CHECK(std::string(harness.summary.language.data()) == "de");
+  CHECK(harness.summary.language_probability == 1.0f);
+}
+
+TEST_CASE("a loop does not keep the transcription in place") {
+  // The loop begins after 0.2 s: without a guard the next window would begin there, and loop again.
+  FakeNetwork network([](std::span<const int32_t> context, int, std::span<float> logits) {
+    const Tokens begin = {At(0.0), kA, At(0.2), At(0.2)};
+    const size_t said = context.size() - 1;
+    logits[static_cast<size_t>(said < begin.size() ? begin[said] : (context.back() == kB ? kC : kB))] = 30.0f;
+  });
+  Harness harness;
+  const float greedy[] = {0.0f};
+  REQUIRE(harness.Run(network, Seconds(3), {.temperatures = greedy, .max_new_tokens = 60}).ok());
+  CHECK(harness.progress == std::vector<int64_t>{1000, 2000, 3000});
+  CHECK(harness.summary.loops_stopped == 3);
+}
+
+TEST_CASE("stopping hands over the finished segments of the window at hand") {
+  FakeNetwork network(Script({{At(0.0), kA, At(30.0)}, {At(0.0), kB, At(2.0), At(2.0), kC, kC, kC}}));
+  Harness harness;
+  // Asked before each window and after each token but the last of a window: 1 + 3, then 1 + 5.
+  harness.calls_until_stop = 9;
+  const Status status = harness.Run(network, Seconds(60));
+  CHECK(status.code() == StatusCode::kCancelled);
+  CHECK(harness.said == std::vector<Said>{{0, 30000, " one"}, {30000, 32000, " two"}});
+  CHECK(harness.summary.segments == 2);
+}
+
+TEST_CASE("stopping at once does no work") {
+  FakeNetwork network(Script({{kA}}));
+  Harness harness;
+  harness.calls_until_stop = 0;
+  CHECK(harness.Run(network, Seconds(3)).code() == StatusCode::kCancelled);
+  CHECK(network.windows == 0);
+}
+
+TEST_CASE("too little audio gives no window") {
+  FakeNetwork network(Script({{kA}}));
+  Harness harness;
+  REQUIRE(harness.Run(network, 0).ok());
+  REQUIRE(harness.Run(network, Seconds(0.09)).ok());
+  CHECK(network.windows == 0);
+  CHECK(harness.said.empty());
+  REQUIRE(harness.Run(network, Seconds(0.1), {.timestamps = false}).ok());
+  CHECK(harness.said == std::vector<Said>{{0, 100, " one"}});
+}
+
+TEST_CASE("a scrap at the end of a recording gives no window of its own") {
+  FakeNetwork network(Script({{At(0.0), kA, At(9.96), At(9.96), kB}}));
+  Harness harness;
+  REQUIRE(harness.Run(network, Seconds(10)).ok());
+  CHECK(network.windows == 1);
+  CHECK(harness.progress == std::vector<int64_t>{10000});
+}
+
+TEST_CASE("impossible options are refused, with the reason") {
+  FakeNetwork network(Script({{kA}}));
+  Harness english, multilingual({.multilingual = true});
+  const float none_finite[] = {std::numeric_limits<float>::quiet_NaN()};
+  const float negative[] = {-0.5f};
+  const auto code = [&](Harness& harness, const TranscribeOptions& options) {
+    return harness.Run(network, Seconds(1), options).code();
+  };
+  CHECK(code(english, {.language = "de"}) == StatusCode::kInvalidArgument);
+  CHECK(code(english, {.task = Task::kTranslate}) == StatusCode::kInvalidArgument);
+  CHECK(code(english, {.temperatures = {}}) == StatusCode::kInvalidArgument);
+  CHECK(code(english, {.temperatures = none_finite}) == StatusCode::kInvalidArgument);
+  CHECK(code(english, {.temperatures = negative}) == StatusCode::kInvalidArgument);
+  CHECK(code(english, {.best_of = 0}) == StatusCode::kInvalidArgument);
+  CHECK(code(english, {.max_new_tokens = -1}) == StatusCode::kInvalidArgument);
+  CHECK(code(multilingual, {.language = "xx"}) == StatusCode::kInvalidArgument);
+  const Status unknown = multilingual.Run(network, Seconds(1), {.language = "klingon"});
+  CHECK(std::string(unknown.message()).find("klingon") != std::string::npos);
+  CHECK(english.Run(network, -1).code() == StatusCode::kInvalidArgument);
+  CHECK(network.windows == 0);
+}
+
+TEST_CASE("an error of the network ends the transcription") {
+  FakeNetwork network(Script({{kA}}));
+  network.encode_status = Status::Error(StatusCode::kInternal, "broken");
+  Harness harness;
+  CHECK(harness.Run(network, Seconds(1)).code() == StatusCode::kInternal);
+}
+
+}  // namespace
+}  // namespace earshot::whisper
