@@ -37,7 +37,10 @@ Status Generate(const GenerationRequest& request, Network& network, std::span<fl
       generation.looped = true;
       return {};
     }
-    if (static_cast<int64_t>(tokens.size()) >= request.max_tokens) return {};
+    if (static_cast<int64_t>(tokens.size()) >= request.max_tokens) {
+      generation.truncated = true;
+      return {};
+    }
     if (ShouldStop(request.sink)) {
       generation.cancelled = true;
       return {};

@@ -30,6 +30,7 @@ struct Generation {
   double sum_logprob = 0;  // natural logarithm, of the tokens and of end-of-text
   int64_t num_tokens = 0;  // chosen, end-of-text not counted; more than in `tokens` if a loop was cut off
   bool looped = false;     // stopped in a loop, of which the tokens hold one round
+  bool truncated = false;  // stopped at max_tokens
   bool cancelled = false;
 
   // As the paper's implementation counts: one more token than there are, for end-of-text.

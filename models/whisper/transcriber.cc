@@ -17,6 +17,15 @@ constexpr int64_t kMinContentMs = 100;
 constexpr int64_t kMinAdvanceAfterLoopMs = 1000;
 // Text sampled above this temperature would mislead the next window.
 constexpr float kMaxPromptTemperature = 0.5f;
+// Tokens, timestamps included, that so much audio may take: a multiple of what the fastest speakers say (English: 7 in a
+// second), with room for languages whose characters take several tokens each. What is generous costs only where a text runs away; too
+// little costs words, except in the first try at a window, which is followed by another.
+struct TokenRate {
+  int64_t per_second;
+  int64_t at_least;
+};
+constexpr TokenRate kFirstTryRate = {.per_second = 15, .at_least = 16};
+constexpr TokenRate kHighestRate = {.per_second = 30, .at_least = 32};
 // Far from overflow, and beyond any recording.
 constexpr int64_t kMaxSamples = int64_t{1} << 55;
 
@@ -37,8 +46,36 @@ Status CheckOptions(const TranscribeOptions& options) {
     if (!std::isfinite(temperature) || temperature < 0) return error("a temperature must be 0 or more");
   }
   if (options.best_of < 1) return error("best_of must be 1 or more");
+  if (options.margin_ms < 0) return error("margin_ms must be 0 or more");
+  if (options.max_attempt_lengths < 1) return error("max_attempt_lengths must be 1 or more");
   if (options.max_new_tokens < 0) return error("max_new_tokens must be 0 (the model's usual) or more");
   return {};
+}
+
+// Options with the number of tokens limited to what the audio can hold.
+TranscribeOptions Limited(const TranscribeOptions& options, const TokenRate& rate, int64_t content_ms,
+                          int64_t max_text_tokens) {
+  const int64_t wanted = options.max_new_tokens > 0 ? options.max_new_tokens : max_text_tokens / 2;
+  const int64_t possible = rate.at_least + content_ms * rate.per_second / 1000;
+  TranscribeOptions limited = options;
+  limited.max_new_tokens = static_cast<int>(std::min(wanted, possible));
+  return limited;
+}
+
+// Rows of mel to encode for a window with that much audio; even, since the encoder halves them.
+int64_t RightSizedFrames(int64_t content_ms, int margin_ms, int64_t whole_window) {
+  const int64_t wanted = (content_ms + margin_ms) / kMelFrameMs;
+  return std::min(whole_window, (wanted + 1) / 2 * 2);
+}
+
+// Whether a text over less than a whole window may stand. That nothing was said is for whole windows to say: over shorter ones
+// the model now and then ends before it has begun.
+bool IsConvincing(const TranscribeOptions& options, const Vocabulary& vocabulary,
+                  const WindowTranscript& transcript) {
+  const bool has_text = std::ranges::any_of(
+      transcript.tokens, [&](int32_t token) { return !vocabulary.IsTimestamp(token); });
+  return has_text && !transcript.truncated && !NeedsFallback(options, transcript.score) &&
+         !IsSilence(options, transcript.score);
 }
 
 Status ResolveLanguage(const Vocabulary& vocabulary, const TranscribeOptions& options, int32_t& token) {
@@ -174,17 +211,8 @@ Status Transcriber::TranscribeWindow(Recording& recording) {
   const int64_t content_ms = std::min(mel_frames * kMelFrameMs, recording.content_ms - recording.begin_ms);
   EARSHOT_RETURN_IF_ERROR(ComputeFeatures(recording, mel_frames));
   if (features_.inaudible()) return SkipWindow(recording, content_ms);
-  const Stopwatch encode_time;
-  EARSHOT_RETURN_IF_ERROR(recording.network.Encode(mel_frames));
-  summary.encode_ms += encode_time.Milliseconds();
-
-  const Stopwatch decode_time;
-  const WindowPrompt prompt = {.previous_tokens = previous_.tokens(),
-                               .language_token = recording.language_token};
   WindowTranscript transcript;
-  EARSHOT_RETURN_IF_ERROR(
-      decoder_.Decode(recording.network, prompt, options, recording.sink, recording.random, transcript));
-  summary.decode_ms += decode_time.Milliseconds();
+  EARSHOT_RETURN_IF_ERROR(EncodeAndDecode(recording, content_ms, transcript));
   if (summary.windows == 0) {
     const bool known = vocabulary().multilingual;
     SetLanguage(known ? vocabulary().LanguageCode(transcript.language_token) : "en",
@@ -192,9 +220,7 @@ Status Transcriber::TranscribeWindow(Recording& recording) {
     recording.language_token = transcript.language_token;
   }
   ++summary.windows;
-  summary.tokens += transcript.tokens_chosen;
-  summary.fallbacks += transcript.attempts - 1;
-  summary.loops_stopped += transcript.loops_stopped;
+  --summary.fallbacks;  // the first attempt is none
   recording.cancelled = transcript.cancelled;
 
   const WindowSpan window = {.begin_ms = recording.begin_ms, .content_ms = content_ms};
@@ -205,6 +231,40 @@ Status Transcriber::TranscribeWindow(Recording& recording) {
     previous_.Clear();
   const int64_t min_advance_ms = transcript.score.looped ? kMinAdvanceAfterLoopMs : 0;
   recording.begin_ms += std::min(std::max(splitter.advance_ms(), min_advance_ms), window.content_ms);
+  return {};
+}
+
+Status Transcriber::EncodeAndDecode(Recording& recording, int64_t content_ms, WindowTranscript& transcript) {
+  const TranscribeOptions& options = recording.options;
+  const int64_t whole_window = recording.network.max_mel_frames();
+  const int64_t right_sized = RightSizedFrames(content_ms, options.margin_ms, whole_window);
+  const int64_t max_text_tokens = decoder_.tables().max_text_tokens;
+  if (right_sized < whole_window) {
+    TranscribeOptions first_try = Limited(options, kFirstTryRate, content_ms, max_text_tokens);
+    first_try.temperatures = options.temperatures.first(1);
+    EARSHOT_RETURN_IF_ERROR(DecodeFrames(recording, right_sized, first_try, transcript));
+    if (transcript.cancelled || IsConvincing(options, vocabulary(), transcript)) return {};
+    ++recording.summary.reencoded_windows;
+  }
+  return DecodeFrames(recording, whole_window, Limited(options, kHighestRate, content_ms, max_text_tokens),
+                      transcript);
+}
+
+Status Transcriber::DecodeFrames(Recording& recording, int64_t mel_frames, const TranscribeOptions& options,
+                                 WindowTranscript& transcript) {
+  Summary& summary = recording.summary;
+  const Stopwatch encode_time;
+  EARSHOT_RETURN_IF_ERROR(recording.network.Encode(mel_frames));
+  summary.encode_ms += encode_time.Milliseconds();
+  const Stopwatch decode_time;
+  const WindowPrompt prompt = {.previous_tokens = previous_.tokens(),
+                               .language_token = recording.language_token};
+  EARSHOT_RETURN_IF_ERROR(
+      decoder_.Decode(recording.network, prompt, options, recording.sink, recording.random, transcript));
+  summary.decode_ms += decode_time.Milliseconds();
+  summary.tokens += transcript.tokens_chosen;
+  summary.fallbacks += transcript.attempts;
+  summary.loops_stopped += transcript.loops_stopped;
   return {};
 }
 

@@ -45,6 +45,9 @@ class Transcriber {
   Status ComputeFeatures(Recording& recording, int64_t mel_frames);
   static Status SkipWindow(Recording& recording, int64_t content_ms);
   Status TranscribeWindow(Recording& recording);
+  Status EncodeAndDecode(Recording& recording, int64_t content_ms, WindowTranscript& transcript);
+  Status DecodeFrames(Recording& recording, int64_t mel_frames, const TranscribeOptions& options,
+                      WindowTranscript& transcript);
   Status EmitSegments(Recording& recording, SegmentSplitter& splitter, const WindowTranscript& transcript);
   Result<std::string_view> CleanText(std::span<const int32_t> tokens);
 

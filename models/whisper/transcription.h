@@ -25,6 +25,10 @@ enum class WindowPadding : uint8_t {
   kZeroMel,      // 0.0 in the normalized log-mel spectrogram, a middling loudness
 };
 
+// Encodes whole windows of 30 s, as Whisper was trained on, however short the audio is.
+constexpr int kWholeWindowMarginMs = 30'000;
+constexpr int kDefaultMarginMs = 4'000;  // measured: models/whisper/README.md, "Right-sized input"
+
 constexpr std::array<float, 6> kDefaultTemperatures = {0.0f, 0.2f, 0.4f, 0.6f, 0.8f, 1.0f};
 
 // The defaults are those of Radford et al. 2022, section 4.5, except that previous text does not condition
@@ -57,6 +61,14 @@ struct TranscribeOptions {
   // implementation. Never more than what the context has left after the prompt.
   int max_new_tokens = 0;
   WindowPadding padding = WindowPadding::kSilentAudio;
+
+  // How much padding is encoded behind the end of the audio, up to a whole window: the encoder's time shrinks with it. With
+  // less than whole windows the model now and then falls into a loop; a text that does not pass as it is (thresholds, loop, too many
+  // tokens for so little audio) is therefore dropped, and the window is encoded whole and decoded anew.
+  int margin_ms = kDefaultMarginMs;
+  // No further attempt at a window begins once the attempts so far have chosen this many tokens for each one that an attempt may
+  // choose: bounds the time that a window can take, whatever is said in it. At least 1.
+  int max_attempt_lengths = 8;
   uint64_t seed = 0;  // of the samples at temperatures above 0; equal seeds give equal text
 };
 
@@ -102,6 +114,7 @@ struct Summary {
   int64_t segments = 0;
   int64_t tokens = 0;     // chosen in all attempts; a decoder step each
   int64_t fallbacks = 0;  // attempts after the first of a window
+  int64_t reencoded_windows = 0;  // whose first text, over less than a whole window, was dropped
   int64_t loops_stopped = 0;
   // Wall-clock time.
   double features_ms = 0;

@@ -23,6 +23,12 @@ std::string_view Stripped(std::string_view text) {
 }  // namespace
 
 struct WindowDecoder::Request {
+  int64_t MaxTokens(const DecoderTables& tables) const {
+    const int64_t wanted = options.max_new_tokens > 0 ? options.max_new_tokens : tables.max_text_tokens / 2;
+    // The last token need not fit into the cache: nothing is computed from it.
+    return std::min(wanted, tables.max_text_tokens + 1 - position);
+  }
+
   Network& network;
   const WindowPrompt& prompt;
   const TranscribeOptions& options;
@@ -114,14 +120,12 @@ Status WindowDecoder::Prefill(Request& request) {
 Status WindowDecoder::Attempt(Request& request, float temperature) {
   const TranscribeOptions& options = request.options;
   const LogitRules rules(tables_.vocabulary, tables_.lists, options.timestamps);
-  const int64_t wanted = options.max_new_tokens > 0 ? options.max_new_tokens : tables_.max_text_tokens / 2;
   const GenerationRequest generation = {
       .vocabulary = tables_.vocabulary,
       .rules = rules,
       .sink = request.sink,
       .prompt_tokens = request.position,
-      // The last token need not fit into the cache: nothing is computed from it.
-      .max_tokens = std::min(wanted, tables_.max_text_tokens + 1 - request.position),
+      .max_tokens = request.MaxTokens(tables_),
       .temperature = temperature,
       .stop_loops = options.stop_loops,
   };
@@ -155,6 +159,7 @@ Status WindowDecoder::Decode(Network& network, const WindowPrompt& prompt, const
   Request request = {network, prompt, options, sink, random, transcript};
   EARSHOT_RETURN_IF_ERROR(Prefill(request));
   const float no_speech_prob = transcript.score.no_speech_prob;
+  const int64_t token_budget = request.MaxTokens(tables_) * options.max_attempt_lengths;
   for (const float temperature : options.temperatures) {
     EARSHOT_RETURN_IF_ERROR(Attempt(request, temperature));
     EARSHOT_ASSIGN_OR_RETURN(const AttemptScore score, Score(candidate_, no_speech_prob));
@@ -166,8 +171,9 @@ Status WindowDecoder::Decode(Network& network, const WindowPrompt& prompt, const
       std::swap(candidate_, kept_);
       transcript.score = score;
       transcript.temperature = temperature;
+      transcript.truncated = kept_.truncated;
     }
-    if (good || transcript.cancelled) break;
+    if (good || transcript.cancelled || transcript.tokens_chosen >= token_budget) break;
   }
   transcript.tokens = kept_.tokens.tokens();
   return {};

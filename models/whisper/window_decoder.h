@@ -46,6 +46,7 @@ struct WindowTranscript {
   int64_t attempts = 0;
   int64_t tokens_chosen = 0;  // in all attempts
   int64_t loops_stopped = 0;
+  bool truncated = false;  // the attempt that was kept was stopped at the limit of tokens
   bool cancelled = false;  // the tokens are what was decoded so far
 };
 

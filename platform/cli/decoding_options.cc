@@ -33,6 +33,7 @@ void DecodingOptions::Finish() {
   options.task = task == "translate" ? Task::kTranslate : Task::kTranscribe;
   options.padding =
       padding == "zero-mel" ? whisper::WindowPadding::kZeroMel : whisper::WindowPadding::kSilentAudio;
+  options.margin_ms = static_cast<int>(std::lround(margin_s * 1000));
   options.stop_loops = !no_loop_guard;
   if (!temperatures.empty()) options.temperatures = temperatures;
   if (no_fallback) options.temperatures = options.temperatures.first(1);
@@ -102,6 +103,13 @@ void AddDecodingOptions(CLI::App& command, DecodingOptions& decoding) {
       ->type_name("KIND")
       ->capture_default_str()
       ->check(CLI::IsMember({"silence", "zero-mel"}).description(""))
+      ->group(kGroup);
+  command
+      .add_option("--margin", decoding.margin_s,
+                  "seconds of padding that the model hears behind short audio; 30: whole windows, slower")
+      ->type_name("SECONDS")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 30.0).description(""))
       ->group(kGroup);
   command.add_option("--seed", options.seed, "of the samples at temperatures above 0")
       ->type_name("N")

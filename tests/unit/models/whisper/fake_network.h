@@ -28,8 +28,9 @@ class FakeNetwork final : public Network {
   Result<Matrix<float>> MelInput(int64_t mel_frames) override {
     return Matrix<float>{mel_.data(), mel_frames, num_mels(), num_mels()};
   }
-  Status Encode(int64_t) override {
+  Status Encode(int64_t mel_frames) override {
     ++windows;
+    encoded_frames.push_back(mel_frames);
     return encode_status;
   }
   Result<std::span<float>> Decode(std::span<const int32_t> tokens, int64_t position) override {
@@ -48,6 +49,7 @@ class FakeNetwork final : public Network {
   }
 
   std::vector<std::vector<int32_t>> prompts;  // contexts after each run that began with a control token
+  std::vector<int64_t> encoded_frames;  // of mel, a run each
   int windows = 0;
   int steps = 0;
   Status encode_status;

@@ -215,7 +215,7 @@ TEST_CASE("a loop does not keep the transcription in place") {
   });
   Harness harness;
   const float greedy[] = {0.0f};
-  REQUIRE(harness.Run(network, Seconds(3), {.temperatures = greedy, .max_new_tokens = 60}).ok());
+  REQUIRE(harness.Run(network, Seconds(3), {.temperatures = greedy, .max_new_tokens = 60, .margin_ms = kWholeWindowMarginMs}).ok());
   CHECK(harness.progress == std::vector<int64_t>{1000, 2000, 3000});
   CHECK(harness.summary.loops_stopped == 3);
 }
@@ -273,11 +273,80 @@ TEST_CASE("impossible options are refused, with the reason") {
   CHECK(code(english, {.temperatures = negative}) == StatusCode::kInvalidArgument);
   CHECK(code(english, {.best_of = 0}) == StatusCode::kInvalidArgument);
   CHECK(code(english, {.max_new_tokens = -1}) == StatusCode::kInvalidArgument);
+  CHECK(code(english, {.margin_ms = -1}) == StatusCode::kInvalidArgument);
+  CHECK(code(english, {.max_attempt_lengths = 0}) == StatusCode::kInvalidArgument);
   CHECK(code(multilingual, {.language = "xx"}) == StatusCode::kInvalidArgument);
   const Status unknown = multilingual.Run(network, Seconds(1), {.language = "klingon"});
   CHECK(std::string(unknown.message()).find("klingon") != std::string::npos);
   CHECK(english.Run(network, -1).code() == StatusCode::kInvalidArgument);
   CHECK(network.windows == 0);
+}
+
+TEST_CASE("only the audio and a margin are encoded, up to a whole window") {
+  const auto encoded = [](double seconds, int margin_ms) {
+    FakeNetwork network(Script({{kA}, {kB}}));
+    Harness harness;
+    REQUIRE(harness.Run(network, Seconds(seconds), {.timestamps = false, .margin_ms = margin_ms}).ok());
+    CHECK(harness.summary.reencoded_windows == 0);
+    return network.encoded_frames;
+  };
+  CHECK(encoded(3, 4000) == std::vector<int64_t>{700});
+  CHECK(encoded(3.01, 4000) == std::vector<int64_t>{702});  // the encoder halves the frames
+  CHECK(encoded(3, 0) == std::vector<int64_t>{300});
+  CHECK(encoded(3, kWholeWindowMarginMs) == std::vector<int64_t>{3000});
+  CHECK(encoded(27, 4000) == std::vector<int64_t>{3000});
+  CHECK(encoded(35, 4000) == std::vector<int64_t>{3000, 900});
+}
+
+TEST_CASE("a text over less than a whole window that does not pass is heard again in a whole one") {
+  const auto run = [](std::vector<Tokens> scripts, float logit) {
+    FakeNetwork network(Script(std::move(scripts), logit));
+    Harness harness;
+    REQUIRE(harness.Run(network, Seconds(3), {.timestamps = false}).ok());
+    CHECK(network.encoded_frames == std::vector<int64_t>{700, 3000});
+    CHECK(harness.summary.reencoded_windows == 1);
+    CHECK(harness.summary.windows == 1);
+    CHECK(harness.said == std::vector<Said>{{0, 3000, " three"}});
+  };
+  Tokens loop, endless;
+  for (int i = 0; i < 30; ++i) loop.insert(loop.end(), {kA, kB});
+  run({loop, {kC}}, 20.0f);
+  // No loop, but more than 61 tokens in 3 s: digits of a number, say.
+  for (uint32_t i = 0, bits = 0x2545F491; i < 63; ++i, bits = bits * 1664525 + 1013904223)
+    endless.push_back(static_cast<int32_t>(kA + bits % 3));
+  run({endless, {kC}}, 20.0f);
+}
+
+TEST_CASE("that nothing was said is believed of whole windows only") {
+  FakeNetwork network(Script({{At(0.0)}, {At(0.0), kC, At(3.0)}}));
+  Harness harness;
+  REQUIRE(harness.Run(network, Seconds(3)).ok());
+  CHECK(network.encoded_frames == std::vector<int64_t>{700, 3000});
+  CHECK(harness.said == std::vector<Said>{{0, 3000, " three"}});
+}
+
+TEST_CASE("doubtful text is heard again in a whole window before it is sampled") {
+  // Over the short window one of five words, hardly likelier than anything else; over the whole one a clear text.
+  FakeNetwork network([](std::span<const int32_t> context, int window, std::span<float> logits) {
+    if (context.back() == kC) logits[token::kEndOfText] = 20.0f;
+    if (context.back() != kC) logits[kC] = window == 0 ? 0.1f : 20.0f;
+  });
+  Harness harness;
+  REQUIRE(harness.Run(network, Seconds(3)).ok());
+  CHECK(network.encoded_frames == std::vector<int64_t>{700, 3000});
+  CHECK(harness.last_temperature == 0.0f);
+}
+
+TEST_CASE("what is said of silence is said of whole windows") {
+  FakeNetwork network([](std::span<const int32_t> context, int window, std::span<float> logits) {
+    if (window == 0 && context.back() == token::kStart) logits[token::kNoSpeech] = 20.0f;
+    if (window == 1 && context.back() == token::kNoTimestamps) logits[kA] = 20.0f;
+    if (context.back() == kA) logits[token::kEndOfText] = 20.0f;
+  });
+  Harness harness;
+  REQUIRE(harness.Run(network, Seconds(3), {.timestamps = false}).ok());
+  CHECK(harness.said == std::vector<Said>{{0, 3000, " one"}});
+  CHECK(harness.summary.skipped_windows == 0);
 }
 
 TEST_CASE("an error of the network ends the transcription") {

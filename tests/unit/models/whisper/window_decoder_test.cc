@@ -148,6 +148,28 @@ TEST_CASE(
   CHECK(network.prompts.size() == 2);  // the prompt is run once
 }
 
+TEST_CASE("no attempt begins when the window has had its share of tokens") {
+  Decoder decoder({.multilingual = false});
+  // Text without end, doubtful at every temperature.
+  FakeNetwork network([](std::span<const int32_t>, int, std::span<float> logits) {
+    logits[token::kEndOfText] = -std::numeric_limits<float>::infinity();
+  });
+  const float temperatures[] = {0.0f, 0.2f, 0.4f, 0.6f};
+  TranscribeOptions options = {.timestamps = false,
+                               .temperatures = temperatures,
+                               .best_of = 3,
+                               .compression_ratio_threshold = 1e9f,
+                               .stop_loops = false,
+                               .max_new_tokens = 10};
+  CHECK(decoder.Decode(network, options).tokens_chosen == 10 * (1 + 3 + 3 + 3));
+  options.max_attempt_lengths = 4;
+  const WindowTranscript transcript = decoder.Decode(network, options);
+  CHECK(transcript.tokens_chosen == 10 * (1 + 3));
+  CHECK(transcript.attempts == 2);
+  options.max_attempt_lengths = 1;
+  CHECK(decoder.Decode(network, options).attempts == 1);
+}
+
 TEST_CASE("a repetitive greedy text gives way to a sample") {
   Decoder decoder({.multilingual = false});
   // Greedily " one" for ever. At temperature 2 the sequence ends soon: 30 to 29.3 is 1 to 0.7.
