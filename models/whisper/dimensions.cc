@@ -110,9 +110,10 @@ Result<Dimensions> ReadDimensions(const Program& program) {
   }
   EARSHOT_ASSIGN_OR_RETURN(const int64_t max_audio_frames, SymbolMaximum(program, "encode", "frames"));
   EARSHOT_ASSIGN_OR_RETURN(const LogMelConfig log_mel, ReadFrontEnd(program));
-  EARSHOT_ASSIGN_OR_RETURN(const DecoderTables tables, ReadTables(program));
-  return Dimensions{
-      .max_mel_frames = kMelFramesPerEncoderFrame * max_audio_frames, .log_mel = log_mel, .tables = tables};
+  EARSHOT_ASSIGN_OR_RETURN(DecoderTables tables, ReadTables(program));
+  const int64_t max_mel_frames = kMelFramesPerEncoderFrame * max_audio_frames;
+  tables.lists.max_timestamp_index = max_mel_frames * kMelFrameMs / tables.vocabulary.timestamp_step_ms;
+  return Dimensions{.max_mel_frames = max_mel_frames, .log_mel = log_mel, .tables = tables};
 }
 
 }  // namespace earshot::whisper

@@ -38,6 +38,7 @@ void LogitRules::Apply(std::span<const int32_t> chosen, std::span<float> logits)
     Forbid(logits, timestamp_begin_, logits.size());
     return;
   }
+  Forbid(logits, timestamp_begin_ + static_cast<size_t>(lists_.max_timestamp_index) + 1, logits.size());
   ApplyTimestampOrder(chosen, logits);
   PreferTimestampsByMass(logits);
 }

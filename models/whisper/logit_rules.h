@@ -13,13 +13,11 @@ namespace earshot::whisper {
 // Forbidden tokens get a logit of -infinity. The rules, as in the paper's implementation:
 //  - never: the model's list of suppressed tokens; as first token also its begin list (blank, end-of-text);
 //  - never: control tokens and languages, i.e. all ids between end-of-text and the timestamps. (The original
-//  forbids
-//    most of them by name; none of them means anything here.)
-//  - with timestamps: the first token is a timestamp of at most `max_initial_timestamp_index` steps;
-//  timestamps come in
+//    forbids most of them by name; none of them means anything here.)
+//  - with timestamps: the first token is one, of at most `max_initial_timestamp_index` steps; they come in
 //    pairs (end of a segment, begin of the next), except before end-of-text; they never decrease, and a
-//    segment is never empty; and where all timestamps together are more likely than any single text token, a
-//    timestamp must follow;
+//    segment is never empty; none lies behind the window, which may be converted for less than 30 s; and
+//    where all timestamps together are more likely than any single text token, one must follow;
 //  - without: no timestamps. (The original leaves them possible.)
 // Borrows the lists. Threads: immutable.
 class LogitRules {
@@ -28,6 +26,7 @@ class LogitRules {
     std::span<const uint32_t> suppressed = {};
     std::span<const uint32_t> begin_suppressed = {};
     int64_t max_initial_timestamp_index = 50;
+    int64_t max_timestamp_index = 1500;  // of the end of a window
   };
 
   LogitRules(const Vocabulary& vocabulary, const Lists& lists, bool timestamps);

@@ -106,8 +106,10 @@ void SetLanguage(std::string_view code, float probability, Summary& summary) {
   summary.language_probability = probability;
 }
 
+// Nothing was said: white space, or signs alone, which the model writes for noise. (Beyond ASCII everything counts as text.)
 bool IsBlank(std::string_view text) {
-  return text.find_first_not_of(" \t\n\v\f\r") == std::string_view::npos;
+  constexpr std::string_view kSpaceAndSigns = " \t\n\v\f\r!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+  return text.find_first_not_of(kSpaceAndSigns) == std::string_view::npos;
 }
 
 }  // namespace

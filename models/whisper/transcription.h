@@ -77,7 +77,7 @@ struct Segment {
   int id = 0;  // 0, 1, 2, ...
   int64_t start_ms = 0;
   int64_t end_ms = 0;          // > start_ms, not beyond the end of the audio
-  std::string_view text = {};  // UTF-8 as the tokens spell it, usually with a space in front; never blank
+  std::string_view text = {};  // UTF-8 as the tokens spell it, usually with a space in front; never blank or signs alone
   std::span<const int32_t> tokens = {};  // with its timestamps, without end-of-text
   // Of the window that the segment lies in:
   float avg_logprob = 0;        // of its tokens, end-of-text included; natural logarithm

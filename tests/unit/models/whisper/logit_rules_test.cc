@@ -15,8 +15,9 @@ using Tokens = std::vector<int32_t>;
 
 class Rules {
  public:
-  explicit Rules(bool timestamps)
-      : dimensions_(model_.dimensions()),
+  explicit Rules(bool timestamps, uint32_t max_audio_frames = 1500)
+      : model_({.max_audio_frames = max_audio_frames}),
+        dimensions_(model_.dimensions()),
         rules_(dimensions_.tables.vocabulary, dimensions_.tables.lists, timestamps) {}
 
   // The tokens still allowed after `chosen`, the logits being `logit` for text and control tokens and `time`
@@ -92,6 +93,11 @@ TEST_CASE("the last timestamp of all can only be followed by the end") {
   CHECK(Rules(true).Allowed({At(0.0), token::kOne, At(30.0)}) ==
         Tokens{token::kEndOfText} + Range(At(30.0), At(30.0)));
   CHECK(Rules(true).Allowed({At(0.0), token::kOne, At(30.0), At(30.0), token::kTwo}) == kTextOrEnd);
+}
+
+TEST_CASE("no timestamp lies behind the end of a window, whatever its length") {
+  CHECK(Rules(true).Allowed({At(0.0), token::kOne}, 0.0f).back() == At(30.0));
+  CHECK(Rules(true, 500).Allowed({At(0.0), token::kOne}, 0.0f).back() == At(10.0));
 }
 
 TEST_CASE("where all timestamps together outweigh the best text token, one of them must follow") {

@@ -78,9 +78,9 @@ constexpr uint64_t kTokenIdsOffset = 2 * kEncoderOutputOffset;
 constexpr uint64_t kLogitsOffset = kTokenIdsOffset + 4096;
 constexpr uint64_t kIoBytes = kLogitsOffset + 16384;
 
-flatbuffers::Offset<fb::Method> AddEncode(FlatBufferBuilder& builder) {
+flatbuffers::Offset<fb::Method> AddEncode(FlatBufferBuilder& builder, const SmallModelOptions& options) {
   const fb::Dim mel_rows = Symbol(0, 2), rows = Symbol(0), cols = Constant(kMels), zero = Constant(0);
-  const Offsets<fb::Symbol> symbols = {fb::CreateSymbolDirect(builder, "frames", 1500, 1)};
+  const Offsets<fb::Symbol> symbols = {fb::CreateSymbolDirect(builder, "frames", options.max_audio_frames, 1)};
   const Offsets<fb::Value> values = {
       fb::CreateValueDirect(builder, "mel", fb::ValueKind::Input, fb::DType::F32, &mel_rows, &cols, 0),
       fb::CreateValueDirect(builder, "head", fb::ValueKind::View, fb::DType::F32, &rows, &cols, 0, -1, -1, 0,
@@ -104,7 +104,7 @@ flatbuffers::Offset<fb::Method> AddDecode(FlatBufferBuilder& builder, const Smal
   const Offsets<fb::Symbol> symbols = {
       fb::CreateSymbolDirect(builder, "position", max_tokens - 1, 0),
       fb::CreateSymbolDirect(builder, "tokens", max_tokens, 1),
-      fb::CreateSymbolDirect(builder, "frames", 1500, 1),
+      fb::CreateSymbolDirect(builder, "frames", options.max_audio_frames, 1),
       fb::CreateSymbolDirect(builder, options.end_symbol.c_str(), max_tokens, 1)};
   const Offsets<fb::Value> values = {
       fb::CreateValueDirect(builder, "token_ids", fb::ValueKind::Input, fb::DType::I32, &tokens, &one,
@@ -153,7 +153,7 @@ SmallModel::SmallModel(const SmallModelOptions& options) {
   FlatBufferBuilder builder;
   const Weights weights = MakeWeights(builder, options);
   const Offsets<fb::State> states;
-  const Offsets<fb::Method> methods = {AddEncode(builder), AddDecode(builder, options)};
+  const Offsets<fb::Method> methods = {AddEncode(builder, options), AddDecode(builder, options)};
   const Offsets<fb::Metadata> metadata = {
       fb::CreateMetadataDirect(builder, "multilingual", options.multilingual ? "true" : "false")};
   const auto plan = fb::CreateMemoryPlan(builder, 0, 0, 0, kIoBytes);

@@ -55,6 +55,7 @@ struct SmallModelOptions {
   std::string logits_name = "logits";
   uint32_t logits_cols = static_cast<uint32_t>(token::kSize);
   uint32_t max_text_tokens = 64;
+  uint32_t max_audio_frames = 1500;
   // Logits after a token: all 0 but these.
   std::map<int32_t, std::map<int32_t, float>> chain = {};
 };

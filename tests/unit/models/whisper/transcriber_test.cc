@@ -119,9 +119,10 @@ TEST_CASE("without timestamps every window is a segment") {
   CHECK(harness.progress == std::vector<int64_t>{30000, 42125});
 }
 
-TEST_CASE("blank segments, and those in the padding behind the audio, are dropped") {
+TEST_CASE("blank segments, those of punctuation alone, and those in the padding behind the audio, are dropped") {
   FakeNetwork network(
-      Script({{At(0.0), token::kBlank, At(2.0), At(2.0), kA, At(3.0), At(4.5), kB, At(6.0)}}));
+      Script({{At(0.0), token::kBlank, At(1.0), At(1.0), token::kStop, token::kStop, At(2.0), At(2.0), kA,
+               At(3.0), At(4.5), kB, At(6.0)}}));
   Harness harness;
   REQUIRE(harness.Run(network, Seconds(4)).ok());
   CHECK(harness.said == std::vector<Said>{{2000, 3000, " one"}});
