@@ -20,8 +20,8 @@ struct OpOperands;  // runtime/ops/op.h
 
 // One run of an op as an observer sees it. Everything is borrowed for the duration of the call.
 struct OpRun {
-  int method = 0;  // index in the program
-  int op = 0;      // index in the method; ops run in order, so 0 begins a run of the method
+  int method = 0;                    // index in the program
+  int op = 0;                        // index in the method; ops run in order, so 0 begins a run of the method
   std::span<const int64_t> symbols;  // in the method's order
   const OpOperands& operands;
 };

@@ -1,5 +1,5 @@
-// Loops that do nothing but multiply and add, or read: what a core can reach at best, the measure of all other
-// kernels (Williams et al. 2009, "Roofline").
+// Loops that do nothing but multiply and add, or read: what a core can reach at best, the measure of all
+// other kernels (Williams et al. 2009, "Roofline").
 #ifndef EARSHOT_RUNTIME_KERNELS_PEAK_H_
 #define EARSHOT_RUNTIME_KERNELS_PEAK_H_
 
