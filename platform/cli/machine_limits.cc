@@ -70,6 +70,17 @@ double MachineLimits::ReadBytesPerSecond(double size_bytes) const {
   return below.bytes_per_s + share * (above->bytes_per_s - below.bytes_per_s);
 }
 
+MachineLimits Higher(MachineLimits a, const MachineLimits& b) {
+  a.f32_ops_per_s = std::max(a.f32_ops_per_s, b.f32_ops_per_s);
+  if (b.int8_ops_per_s > a.int8_ops_per_s) {
+    a.int8_ops_per_s = b.int8_ops_per_s;
+    a.int8_source = b.int8_source;
+  }
+  for (size_t i = 0; i < a.reads.size(); ++i)
+    a.reads[i].bytes_per_s = std::max(a.reads[i].bytes_per_s, b.reads[i].bytes_per_s);
+  return a;
+}
+
 LimitMeter::LimitMeter(const ThreadPool& pool, MemoryBlock buffer, MemoryBlock dense_memory)
     : pool_(pool),
       buffer_(std::move(buffer)),

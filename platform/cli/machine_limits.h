@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "platform/cpu/dot_products.h"
@@ -32,6 +33,9 @@ struct MachineLimits {
   // Interpolated linearly over the logarithm of the size; constant beyond the sizes measured.
   double ReadBytesPerSecond(double size_bytes) const;
 };
+
+// Of each limit the higher one. Precondition: both come from one LimitMeter.
+MachineLimits Higher(MachineLimits a, const MachineLimits& b);
 
 // Measures the limits within a few milliseconds, again and again, since clocks change. f32: a loop of
 // multiply-adds. int8: a loop of the processor's dot-product instruction or an int8 dense layer of XNNPACK in

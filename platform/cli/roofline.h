@@ -91,7 +91,8 @@ struct RooflineReport {
   std::vector<PhaseReport> phases;
 };
 
-// Measures limits and phases in turn, so that both meet the same clock, in a session of its own.
+// Measures limits before and after each phase, so that both meet the same clock, in a session of its own; the
+// higher ones count.
 // Errors: as RunBench.
 Result<RooflineReport> RunRoofline(const std::string& model_path, const RooflinePlan& plan);
 
