@@ -16,7 +16,7 @@ namespace {
 
 [[maybe_unused]] constexpr int64_t kProductsPerLane = 4;
 
-// Chains in each loop: as many as registers hold, which hides the instruction's latency on any core we know.
+// The chains of each loop hide the latency of the instruction, and leave the compiler registers to spare.
 
 #if defined(__x86_64__)
 

@@ -7,7 +7,7 @@ import re
 import subprocess
 import unittest
 
-from support import BECKETT, TINY, EarshotTest, command, earshot
+from support import BECKETT, EMULATOR, TINY, EarshotTest, command, earshot
 
 
 class Inspect(EarshotTest):
@@ -90,6 +90,7 @@ class Bench(EarshotTest):
         for part in ("median", "encode", "prefill", "token", "load", "persistent", "own kernels", "first token"):
             self.assertIn(part, result.stdout)
 
+    @unittest.skipIf(EMULATOR, "the limits of an emulator say nothing")
     def test_roofline_has_every_group_between_nothing_and_the_limit(self):
         result = earshot("bench", TINY, "--repeats", 3, "--tokens", 8, "--roofline", "--json")
         self.assert_ok(result)
@@ -121,6 +122,7 @@ class Bench(EarshotTest):
         self.assertAlmostEqual(total["gops"] * total["time_ms"]["median"] * 1e6 / 2 / (dense + attention + convolutions), 1,
                                delta=1e-6)
 
+    @unittest.skipIf(EMULATOR, "the limits of an emulator say nothing")
     def test_roofline_in_text(self):
         result = earshot("bench", TINY, "--repeats", 1, "--tokens", 4, "--roofline")
         self.assert_ok(result)
