@@ -53,6 +53,9 @@ void AddBenchCommand(CLI::App& app, Command& chosen) {
       .add_option("--audio", options->plan.audio_path,
                   "recording to encode instead of noise, and to transcribe as a whole")
       ->type_name("FILE");
+  command.add_flag("--roofline", options->plan.roofline,
+                   "compare each kind of op with what this machine's arithmetic and memory allow");
+  AddTraceOption(command, options->plan.trace_path);
   command.add_flag("--json", options->json, "print JSON");
   command.callback([options, &chosen] { chosen = [options] { return Run(*options); }; });
 }

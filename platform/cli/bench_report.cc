@@ -5,6 +5,7 @@
 
 #include "platform/cli/memory_classes.h"
 #include "platform/cli/printable.h"
+#include "platform/cli/roofline_report.h"
 #include "platform/cli/text_table.h"
 #include "platform/cli/units.h"
 
@@ -38,6 +39,9 @@ std::string StepsText(const BenchReport& report) {
            window + ", " + Speed(report.window_s, report.encode_ms.median));
   AddTimes(table, "features and encode", report.encode_audio_ms, window);
   AddTimes(table, "prefill", report.prefill_ms, std::to_string(report.prompt_tokens) + " tokens at once");
+  AddTimes(
+      table, "first token", report.first_token_ms,
+      "features, encode, prefill and one token of " + Fixed(report.first_token_audio_s, 0) + " s of audio");
   const int64_t last = report.prompt_tokens + static_cast<int64_t>(report.token_position_ms.size()) - 1;
   AddTimes(
       table, "token", report.token_ms,
@@ -102,6 +106,7 @@ std::string BenchText(const BenchReport& report) {
                      MemoryText(report);
   if (report.transcription)
     text += "\nTranscription of the recording\n" + TranscriptionText(*report.transcription);
+  if (report.roofline) text += "\nLimits of this machine\n" + RooflineText(*report.roofline);
   return text;
 }
 
@@ -125,12 +130,15 @@ std::string BenchJson(const BenchReport& report) {
                    {"load_ms", SpreadJson(report.load_ms)},
                    {"encode_ms", SpreadJson(report.encode_ms)},
                    {"features_and_encode_ms", SpreadJson(report.encode_audio_ms)},
+                   {"first_token_audio_s", report.first_token_audio_s},
+                   {"first_token_ms", SpreadJson(report.first_token_ms)},
                    {"prompt_tokens", report.prompt_tokens},
                    {"prefill_ms", SpreadJson(report.prefill_ms)},
                    {"token_ms", SpreadJson(report.token_ms)},
                    {"token_ms_by_position", report.token_position_ms},
                    {"memory", memory}};
   if (report.transcription) document["transcription"] = TranscriptionJson(*report.transcription);
+  if (report.roofline) document["roofline"] = RooflineJson(*report.roofline);
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

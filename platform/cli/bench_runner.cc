@@ -8,9 +8,11 @@
 
 #include "models/common/random.h"
 #include "platform/cli/interrupt.h"
+#include "platform/cli/op_trace.h"
 #include "platform/cli/peak_memory.h"
 #include "platform/cli/printable.h"
 #include "platform/cli/recording.h"
+#include "platform/cli/trace_file.h"
 #include "runtime/kernels/kernels.h"
 
 namespace earshot::cli {
@@ -114,6 +116,20 @@ Result<TranscriptionTimes> TimeTranscription(SpeechModel& model, const BenchPlan
   return times;
 }
 
+// A short utterance: from the last sample to the first word.
+Status TimeFirstToken(BenchTarget& target, const BenchPlan& plan, std::span<const float> audio,
+                      BenchReport& report) {
+  constexpr size_t kUtteranceSamples = 3 * whisper::kSampleRateHz;
+  const std::span<const float> utterance = audio.first(std::min(audio.size(), kUtteranceSamples));
+  report.first_token_audio_s = static_cast<double>(utterance.size()) / whisper::kSampleRateHz;
+  EARSHOT_ASSIGN_OR_RETURN(report.first_token_ms, Time(plan.repeats, [&]() -> Status {
+                             EARSHOT_RETURN_IF_ERROR(target.EncodeAudio(utterance));
+                             EARSHOT_RETURN_IF_ERROR(target.Prefill());
+                             return target.Step(target.prompt_tokens());
+                           }));
+  return Status::Ok();
+}
+
 Status TimeSteps(BenchTarget& target, const BenchPlan& plan, BenchReport& report) {
   report.window_s = target.window_s();
   report.prompt_tokens = target.prompt_tokens();
@@ -125,13 +141,14 @@ Status TimeSteps(BenchTarget& target, const BenchPlan& plan, BenchReport& report
   EARSHOT_ASSIGN_OR_RETURN(report.encode_audio_ms,
                            Time(plan.repeats, [&] { return target.EncodeAudio(audio); }));
   EARSHOT_ASSIGN_OR_RETURN(report.prefill_ms, Time(plan.repeats, [&] { return target.Prefill(); }));
+  EARSHOT_RETURN_IF_ERROR(TimeFirstToken(target, plan, audio, report));
   return TimeTokens(target, plan, report);
 }
 
 }  // namespace
 
 Result<BenchReport> RunBench(const std::string& model_path, const BenchPlan& plan) {
-  EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model, LoadedModel::Load(model_path, plan.num_threads));
+  EARSHOT_ASSIGN_OR_RETURN(LoadedModel model, LoadedModel::Load(model_path, plan.num_threads));
   BenchReport report{.path = model_path,
                      .family = Printable(model.program().family()),
                      .name = model.program().model().name() == nullptr
@@ -141,6 +158,11 @@ Result<BenchReport> RunBench(const std::string& model_path, const BenchPlan& pla
                      .simd_level = kernels::SimdTargetName(),
                      .num_threads = plan.num_threads,
                      .repeats = plan.repeats};
+  std::optional<OpTrace> trace;
+  if (!plan.trace_path.empty()) {
+    EARSHOT_RETURN_IF_ERROR(CheckTracePath(plan.trace_path));
+    model.SetObserver(trace.emplace(model.program()).observer());
+  }
   EARSHOT_ASSIGN_OR_RETURN(const std::unique_ptr<SpeechModel> speech_model, CreateSpeechModel(model));
   const std::unique_ptr<BenchTarget> target = speech_model->MakeBenchTarget();
   if (target == nullptr)
@@ -152,7 +174,13 @@ Result<BenchReport> RunBench(const std::string& model_path, const BenchPlan& pla
     EARSHOT_ASSIGN_OR_RETURN(report.transcription, TimeTranscription(*speech_model, plan));
   }
   report.peak_memory_bytes = PeakMemoryBytes();  // before a second session adds its own
+  if (trace) EARSHOT_RETURN_IF_ERROR(SaveTrace(plan.trace_path, *trace));
   EARSHOT_ASSIGN_OR_RETURN(report.load_ms, TimeLoading(model_path, plan));
+  if (plan.roofline) {
+    EARSHOT_ASSIGN_OR_RETURN(report.roofline, RunRoofline(model_path, {.num_threads = plan.num_threads,
+                                                                       .repeats = plan.repeats,
+                                                                       .num_tokens = plan.num_tokens}));
+  }
   return report;
 }
 

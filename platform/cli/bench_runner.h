@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "platform/cli/model_loader.h"
+#include "platform/cli/roofline.h"
 #include "platform/cli/speech_model.h"
 #include "platform/cli/statistics.h"
 #include "platform/cpu/cpu_info.h"
@@ -23,6 +24,8 @@ struct BenchPlan {
   int repeats = 10;        // of everything but loading
   int num_tokens = 64;     // decoded one by one after the prompt, cut to what the model can hold
   std::string audio_path;  // transcribed as a whole too; empty: only synthetic audio
+  std::string trace_path;  // where to write a trace of all ops; empty: nowhere
+  bool roofline = false;   // compare with the limits of the machine too
 };
 
 // The transcription of the given recording.
@@ -48,11 +51,14 @@ struct BenchReport {
   Spread load_ms = {};          // mapping, checking, packing
   Spread encode_ms = {};        // a full window
   Spread encode_audio_ms = {};  // the same with the features
+  double first_token_audio_s = 0;
+  Spread first_token_ms = {};  // features, encode, prefill and one step, for so much audio
   int64_t prompt_tokens = 0;
   Spread prefill_ms = {};
   Spread token_ms = {};                        // over all positions
   std::vector<double> token_position_ms = {};  // medians; [i] is position prompt_tokens + i
   std::optional<TranscriptionTimes> transcription = {};
+  std::optional<RooflineReport> roofline = {};
 };
 
 // Errors: those of loading and of the session; kUnsupported where the family has no steps to measure;

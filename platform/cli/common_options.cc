@@ -15,4 +15,12 @@ void AddThreadsOption(CLI::App& command, size_t& num_threads, const std::string&
       ->check(CLI::Range(size_t{1}, WorkerThreads::kMaxThreads).description(""));
 }
 
+void AddTraceOption(CLI::App& command, std::string& path) {
+  command
+      .add_option("--trace", path,
+                  "write a timeline of every op that ran, for ui.perfetto.dev or chrome://tracing; holds the "
+                  "first 500,000")
+      ->type_name("FILE");
+}
+
 }  // namespace earshot::cli

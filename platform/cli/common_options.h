@@ -14,6 +14,9 @@ namespace earshot::cli {
 // --threads, by default WorkerThreads::DefaultCount().
 void AddThreadsOption(CLI::App& command, size_t& num_threads, const std::string& help);
 
+// --trace FILE.
+void AddTraceOption(CLI::App& command, std::string& path);
+
 }  // namespace earshot::cli
 
 #endif  // EARSHOT_PLATFORM_CLI_COMMON_OPTIONS_H_

@@ -43,6 +43,11 @@ struct Listener {
     if (request.on_segment) sink_status = request.on_segment(result.transcript.segments.back());
   }
 
+  void OnWindow(int64_t processed_ms) {
+    if (request.on_window) request.on_window(processed_ms);
+    OnProgress(processed_ms);
+  }
+
   void OnProgress(int64_t processed_ms) {
     UpdateClock();
     result.progress.processed_ms = processed_ms;
@@ -57,7 +62,7 @@ Sink MakeSink(Listener& listener) {
       .on_segment = [](void* context,
                        const Segment& segment) { static_cast<Listener*>(context)->OnSegment(segment); },
       .on_progress = [](void* context, int64_t processed_ms,
-                        int64_t) { static_cast<Listener*>(context)->OnProgress(processed_ms); },
+                        int64_t) { static_cast<Listener*>(context)->OnWindow(processed_ms); },
       .should_stop =
           [](void* context) { return Interrupted() || !static_cast<Listener*>(context)->sink_status.ok(); }};
 }

@@ -2,6 +2,7 @@
 #ifndef EARSHOT_PLATFORM_CLI_FILE_TRANSCRIPTION_H_
 #define EARSHOT_PLATFORM_CLI_FILE_TRANSCRIPTION_H_
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -19,6 +20,8 @@ struct FileTranscriptionRequest {
   std::function<Status()> on_begin;
   // For each segment as it arises; may be null. An error ends the transcription.
   std::function<Status(const TranscriptSegment&)> on_segment;
+  // After each window, with what was processed of the recording up to there; may be null.
+  std::function<void(int64_t processed_ms)> on_window;
 };
 
 // Valid also after an error, with everything up to there.

@@ -19,8 +19,10 @@ LoadedModel::LoadedModel(std::string path, std::unique_ptr<MappedFile> file, Wor
     : path_(std::move(path)), file_(std::move(file)), threads_(std::move(threads)), program_(program) {}
 
 SessionOptions LoadedModel::session_options() const {
-  return {
-      .pool = threads_.pool(), .release_weights = MappedFile::ReleaseWeights, .release_context = file_.get()};
+  return {.pool = threads_.pool(),
+          .release_weights = MappedFile::ReleaseWeights,
+          .release_context = file_.get(),
+          .observer = observer_};
 }
 
 }  // namespace earshot::cli

@@ -23,7 +23,10 @@ class LoadedModel {
   const std::string& path() const { return path_; }
   const Program& program() const { return program_; }
 
-  // The pool, and the mapping as the place where weights are given back.
+  // Of all sessions made from now on; what it borrows must outlive them.
+  void SetObserver(const OpObserver& observer) { observer_ = observer; }
+
+  // The pool, the mapping as the place where weights are given back, and the observer.
   SessionOptions session_options() const;
 
  private:
@@ -34,6 +37,7 @@ class LoadedModel {
   std::unique_ptr<MappedFile> file_;  // sessions keep its address
   WorkerThreads threads_;
   Program program_;
+  OpObserver observer_;
 };
 
 }  // namespace earshot::cli

@@ -14,11 +14,13 @@
 #include "platform/cli/file_transcription.h"
 #include "platform/cli/interrupt.h"
 #include "platform/cli/model_loader.h"
+#include "platform/cli/op_trace.h"
 #include "platform/cli/output.h"
 #include "platform/cli/output_plan.h"
 #include "platform/cli/peak_memory.h"
 #include "platform/cli/printable.h"
 #include "platform/cli/speech_model.h"
+#include "platform/cli/trace_file.h"
 #include "platform/cli/units.h"
 #include "platform/cli/writers/transcript_writer.h"
 
@@ -33,6 +35,7 @@ struct Options {
   DecodingOptions decoding;
   bool no_timestamps = false;
   bool quiet = false;
+  std::string trace_path;
 };
 
 // The results of one file, either printed as they arise or written at its end.
@@ -97,15 +100,31 @@ void ReportInterrupted(const FileTranscription& file, size_t files_left) {
   if (files_left > 0) GetConsole().Error("interrupted; not begun: %zu more", files_left);
 }
 
-Outcome TranscribeOne(SpeechModel& model, const Options& options, size_t index) {
+// A model with what transcriptions by it leave behind.
+struct Transcriber {
+  std::unique_ptr<OpTrace> trace;  // nullptr where none is wanted
+  std::unique_ptr<SpeechModel> model;
+};
+
+Outcome TranscribeOne(Transcriber& transcriber, const Options& options, size_t index) {
+  SpeechModel& model = *transcriber.model;
+  OpTrace* trace = transcriber.trace.get();
   FileOutput output(options.outputs, index);
   Status output_status;
   const auto checked = [&output_status](Status status) { return output_status = std::move(status); };
   const FileTranscription file = TranscribeFile(
       model, {.path = options.outputs.inputs[index],
               .options = options.decoding.options,
-              .on_begin = [&] { return checked(output.Begin()); },
-              .on_segment = [&](const TranscriptSegment& segment) { return checked(output.Add(segment)); }});
+              .on_begin =
+                  [&] {
+                    if (trace != nullptr) trace->BeginWindows();
+                    return checked(output.Begin());
+                  },
+              .on_segment = [&](const TranscriptSegment& segment) { return checked(output.Add(segment)); },
+              .on_window =
+                  [&](int64_t processed_ms) {
+                    if (trace != nullptr) trace->EndWindow(processed_ms);
+                  }});
   if (file.begun && output_status.ok()) output_status = output.End(file.transcript);
   const bool interrupted = file.status.code() == StatusCode::kCancelled && Interrupted();
   if (interrupted) ReportInterrupted(file, options.outputs.inputs.size() - index - 1);
@@ -125,10 +144,10 @@ Outcome TranscribeOne(SpeechModel& model, const Options& options, size_t index) 
   return Outcome::kDone;
 }
 
-int TranscribeAll(SpeechModel& model, const Options& options) {
+int TranscribeAll(Transcriber& transcriber, const Options& options) {
   int exit_code = kExitOk;
   for (size_t i = 0; i < options.outputs.inputs.size(); ++i) {
-    switch (TranscribeOne(model, options, i)) {
+    switch (TranscribeOne(transcriber, options, i)) {
       case Outcome::kDone:
         break;
       case Outcome::kFailed:
@@ -148,6 +167,27 @@ int Fail(const Status& status, int exit_code) {
   return exit_code;
 }
 
+// Transcribes with the model, and saves the trace if one is wanted.
+int RunModel(LoadedModel& model, const Options& options) {
+  Transcriber transcriber;
+  if (!options.trace_path.empty()) {
+    if (const Status status = CheckTracePath(options.trace_path); !status.ok())
+      return Fail(status, kExitFailure);
+    transcriber.trace = std::make_unique<OpTrace>(model.program());
+    model.SetObserver(transcriber.trace->observer());
+  }
+  auto speech_model = CreateSpeechModel(model);
+  if (!speech_model.ok()) return Fail(speech_model.status(), kExitFailure);
+  transcriber.model = std::move(speech_model.value());
+  if (const Status status = transcriber.model->CheckOptions(options.decoding.options); !status.ok())
+    return Fail(status, kExitUsage);
+  const int exit_code = TranscribeAll(transcriber, options);
+  if (transcriber.trace == nullptr) return exit_code;
+  if (const Status status = SaveTrace(options.trace_path, *transcriber.trace); !status.ok())
+    return Fail(status, kExitFailure);
+  return exit_code;
+}
+
 int Run(Options& options) {
   CatchSignals();
   GetConsole().SetQuiet(options.quiet);
@@ -160,13 +200,9 @@ int Run(Options& options) {
     if (const Status status = PrepareOutputDirectory(options.outputs.directory); !status.ok())
       return Fail(status, kExitFailure);
   }
-  const auto model = LoadedModel::Load(options.model, options.num_threads);
+  auto model = LoadedModel::Load(options.model, options.num_threads);
   if (!model.ok()) return Fail(model.status(), kExitFailure);
-  const auto speech_model = CreateSpeechModel(model.value());
-  if (!speech_model.ok()) return Fail(speech_model.status(), kExitFailure);
-  if (const Status status = speech_model.value()->CheckOptions(options.decoding.options); !status.ok())
-    return Fail(status, kExitUsage);
-  return TranscribeAll(*speech_model.value(), options);
+  return RunModel(model.value(), options);
 }
 
 std::string CheckFormat(const std::string& name) {
@@ -189,6 +225,7 @@ void AddOutputOptions(CLI::App& command, Options& options) {
       ->type_name("DIR");
   command.add_flag("--no-timestamps", options.no_timestamps,
                    "one segment for each window of 30 s, without times of its own");
+  AddTraceOption(command, options.trace_path);
   command.add_flag("-q,--quiet", options.quiet, "print nothing but results and errors");
 }
 

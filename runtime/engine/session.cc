@@ -132,7 +132,7 @@ class SessionImpl {
   };
 
   Status CreateMethod(const fb::Method& method, Arena& persistent, MethodSlot& slot);
-  Status RunOp(const MethodSlot& method, const OpSlot& op, std::span<const int64_t> symbols) const;
+  Status RunOp(int method_index, size_t op_index, std::span<const int64_t> symbols) const;
 
   Program program_;
   SessionOptions options_;
@@ -215,8 +215,9 @@ Status SessionImpl::CheckSymbols(int method, std::span<const int64_t> symbols) c
   return Status::Ok();
 }
 
-Status SessionImpl::RunOp(const MethodSlot& method, const OpSlot& op,
-                          std::span<const int64_t> symbols) const {
+Status SessionImpl::RunOp(int method_index, size_t op_index, std::span<const int64_t> symbols) const {
+  const MethodSlot& method = methods_[static_cast<size_t>(method_index)];
+  const OpSlot& op = method.ops[op_index];
   OpOperands operands;
   operands.num_inputs = op.num_inputs;
   operands.num_outputs = op.num_outputs;
@@ -229,14 +230,21 @@ Status SessionImpl::RunOp(const MethodSlot& method, const OpSlot& op,
                              EvaluateSlot(method.values[static_cast<size_t>(op.outputs[i])], symbols));
   }
   EARSHOT_RETURN_IF_ERROR(op.kernel->Check(operands));
-  return op.kernel->Eval(operands, {workspace_, options_.pool});
+  const EvalContext context = {workspace_, options_.pool};
+  const OpObserver& observer = options_.observer;
+  if (observer.before == nullptr) return op.kernel->Eval(operands, context);
+  const OpRun run = {method_index, static_cast<int>(op_index), symbols, operands};
+  observer.before(observer.context, run);
+  const Status status = op.kernel->Eval(operands, context);
+  observer.after(observer.context, run);
+  return status;
 }
 
 Status SessionImpl::Run(int method_index, std::span<const int64_t> symbols) {
   EARSHOT_RETURN_IF_ERROR(CheckSymbols(method_index, symbols));
   const MethodSlot& method = methods_[static_cast<size_t>(method_index)];
   for (size_t i = 0; i < method.ops.size(); ++i) {
-    if (const Status status = RunOp(method, method.ops[i], symbols); !status.ok()) {
+    if (const Status status = RunOp(method_index, i, symbols); !status.ok()) {
       return InOp(status, *method.method, static_cast<uoffset_t>(i));
     }
   }

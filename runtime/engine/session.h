@@ -16,6 +16,25 @@
 
 namespace earshot {
 
+struct OpOperands;  // runtime/ops/op.h
+
+// One run of an op as an observer sees it. Everything is borrowed for the duration of the call.
+struct OpRun {
+  int method = 0;                    // index in the program
+  int op = 0;                        // index in the method; ops run in order, so 0 begins a run of the method
+  std::span<const int64_t> symbols;  // in the method's order
+  const OpOperands& operands;
+};
+
+// Watches a session at work, for traces and measurements. All or none of the functions are set. Called on the
+// thread of Run around the computation of each op; `after` follows every `before`, on errors too. Must not
+// touch the session; allocates only if the caller of Run may.
+struct OpObserver {
+  void* context = nullptr;
+  void (*before)(void* context, const OpRun& run) = nullptr;
+  void (*after)(void* context, const OpRun& run) = nullptr;
+};
+
 // Bytes of each memory class. The sum of all but weights_bytes is what Session::Create takes.
 struct MemoryRequirements {
   size_t weights_bytes =
@@ -37,6 +56,8 @@ struct SessionOptions {
   // allocate. Optional.
   void (*release_weights)(void* context, std::span<const std::byte> bytes) = nullptr;
   void* release_context = nullptr;
+
+  OpObserver observer;  // optional; without one an op costs one branch more
 };
 
 class SessionImpl;

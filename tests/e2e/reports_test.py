@@ -7,7 +7,7 @@ import re
 import subprocess
 import unittest
 
-from support import BECKETT, TINY, EarshotTest, command, earshot
+from support import BECKETT, EMULATOR, TINY, EarshotTest, command, earshot
 
 
 class Inspect(EarshotTest):
@@ -69,13 +69,15 @@ class Bench(EarshotTest):
         result = earshot("bench", TINY, "--repeats", 2, "--tokens", 8, "--audio", BECKETT, "--json")
         self.assert_ok(result)
         report = json.loads(result.stdout)
-        for name in ("load_ms", "encode_ms", "features_and_encode_ms", "prefill_ms", "token_ms"):
+        for name in ("load_ms", "encode_ms", "features_and_encode_ms", "prefill_ms", "token_ms", "first_token_ms"):
             self.assertGreater(report[name]["median"], 0, name)
             self.assertLessEqual(report[name]["p10"], report[name]["median"])
             self.assertLessEqual(report[name]["median"], report[name]["p90"])
         self.assertEqual(len(report["token_ms_by_position"]), 8)
         self.assertEqual(report["window_s"], 30)
         self.assertEqual(report["prompt_tokens"], 2)
+        self.assertEqual(report["first_token_audio_s"], 3)
+        self.assertNotIn("roofline", report)
         self.assertTrue(report["simd_level"])
         self.assertAlmostEqual(report["transcription"]["audio_s"], 9.963, delta=0.01)
         self.assertGreater(report["transcription"]["tokens"], 10)
@@ -85,8 +87,106 @@ class Bench(EarshotTest):
     def test_text_is_readable(self):
         result = earshot("bench", TINY, "--repeats", 1, "--tokens", 4)
         self.assert_ok(result)
-        for part in ("median", "encode", "prefill", "token", "load", "persistent", "own kernels"):
+        for part in ("median", "encode", "prefill", "token", "load", "persistent", "own kernels", "first token"):
             self.assertIn(part, result.stdout)
+
+    @unittest.skipIf(EMULATOR, "the limits of an emulator say nothing")
+    def test_roofline_has_every_group_between_nothing_and_the_limit(self):
+        result = earshot("bench", TINY, "--repeats", 3, "--tokens", 8, "--roofline", "--json")
+        self.assert_ok(result)
+        roofline = json.loads(result.stdout)["roofline"]
+        self.assertGreater(roofline["int8_gops"]["median"], 0)
+        self.assertGreater(roofline["f32_gops"]["median"], 0)
+        self.assertTrue(roofline["int8_source"])
+        sizes = [read["bytes"] for read in roofline["reads"]]
+        self.assertEqual(sizes, sorted(sizes))
+        decoder = {"dense int8", "logits", "attention", "causal attention", "norm", "add", "embedding"}
+        phases = {phase["name"]: phase for phase in roofline["phases"]}
+        self.assertEqual(set(phases), {"encode", "prefill", "token"})
+        for name, phase in phases.items():
+            groups = {group["name"]: group for group in phase["groups"]}
+            expected = {"dense int8", "convolution", "attention", "norm", "add"} if name == "encode" else decoder
+            self.assertEqual(set(groups), expected)
+            self.assertAlmostEqual(sum(group["share_of_time"] for group in groups.values()), 1, delta=0.2)
+            for group in [*groups.values(), phase["total"]]:
+                self.assertGreater(group["time_ms"]["median"], 0, group)
+                self.assertGreater(group["share_of_limit"]["median"], 0, group)
+                # Above 1 where the limit was measured while something else ran; far above is a wrong count.
+                self.assertLess(group["share_of_limit"]["median"], 1.5, group)
+        # Radford et al. 2022, table 1, tiny: two operations for each of these multiply-adds.
+        layers, width, frames = 4, 384, 1500
+        total = phases["encode"]["total"]
+        dense = layers * 12 * width * width * frames + layers * 2 * width * width * frames  # and K, V for the decoder
+        attention = layers * 2 * frames * frames * width
+        convolutions = 2 * frames * width * 3 * 80 + frames * width * 3 * width
+        self.assertAlmostEqual(total["gops"] * total["time_ms"]["median"] * 1e6 / 2 / (dense + attention + convolutions), 1,
+                               delta=1e-6)
+
+    @unittest.skipIf(EMULATOR, "the limits of an emulator say nothing")
+    def test_roofline_in_text(self):
+        result = earshot("bench", TINY, "--repeats", 1, "--tokens", 4, "--roofline")
+        self.assert_ok(result)
+        for part in ("int8 arithmetic", "f32 arithmetic", "GB/s", "% of limit", "dense int8", "logits", "total"):
+            self.assertIn(part, result.stdout)
+
+
+class Trace(EarshotTest):
+
+    def check_trace(self, path):
+        """Events in order, each within its parent, and in each run of a method all of its ops in order. Returns the events."""
+        document = json.loads(path.read_text())
+        methods = {method["name"]: method for method in json.loads(earshot("inspect", TINY, "--json").stdout)["methods"]}
+        self.assertEqual(document["otherData"]["dropped_ops"], 0)
+        events = document["traceEvents"]
+        open_events, runs, previous = [], [], 0
+        for event in events:
+            begin = round(event["ts"] * 1000)
+            end = begin + round(event["dur"] * 1000)
+            self.assertGreaterEqual(begin, previous)
+            previous = begin
+            while open_events and open_events[-1][0] <= begin:
+                open_events.pop()
+            if open_events:
+                self.assertLessEqual(end, open_events[-1][0])
+            if event["cat"] == "op":
+                self.assertEqual(open_events[-1][1]["name"], event["args"]["method"])
+                runs[-1][1].append((event["args"]["type"], event["name"]))
+            elif event["cat"] == "method":
+                runs.append((event["name"], []))
+            open_events.append((end, event))
+        for method, ops in runs:
+            self.assertEqual(ops, [(op["op"], op["name"]) for op in methods[method]["ops"]])
+        return events, [method for method, _ in runs]
+
+    def test_of_a_transcription(self):
+        path = self.folder / "trace.json"
+        result = earshot("transcribe", "--model", TINY, BECKETT, "--trace", path)
+        self.assert_ok(result)
+        self.assertEqual(result.stdout, earshot("transcribe", "--model", TINY, BECKETT).stdout)
+        self.assertIn("op runs", result.stderr)
+        events, runs = self.check_trace(path)
+        self.assertEqual(runs[0], "encode")
+        self.assertGreater(runs.count("decode"), 10)
+        windows = [event for event in events if event["cat"] == "window"]
+        self.assertEqual(len(windows), runs.count("encode"))
+        self.assertEqual([event["name"] for event in events if event["cat"] == "host"].count("features"), len(windows))
+        positions = [event["args"]["position"] for event in events if event["name"] == "decode"]
+        self.assertEqual(positions[:3], [0, positions[1], positions[1] + 1])
+
+    def test_of_a_benchmark(self):
+        path = self.folder / "trace.json"
+        self.assert_ok(earshot("bench", TINY, "--repeats", 1, "--tokens", 3, "--trace", path))
+        _, runs = self.check_trace(path)
+        # Each step twice, the first time to warm up: encode, with features, for the first token. After a prefill, 3 tokens.
+        self.assertEqual(runs.count("encode"), 6)
+        self.assertEqual(runs.count("decode"), 2 + 2 * 2 + 1 + 3)
+
+    def test_that_cannot_be_written_is_refused_before_the_work(self):
+        path = self.folder / "none" / "trace.json"
+        result = earshot("transcribe", "--model", TINY, BECKETT, "--trace", path)
+        self.assert_fails(result, 1, path)
+        self.assertEqual(result.stdout, "")
+        self.assert_fails(earshot("bench", TINY, "--trace", path), 1, path)
 
 
 class Help(EarshotTest):

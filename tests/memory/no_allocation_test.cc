@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "platform/audio/audio_reader.h"
+#include "platform/cli/op_trace.h"
 #include "tests/memory/allocation_guard.h"
 #include "tests/support/loaded_whisper.h"
 
@@ -68,6 +69,32 @@ TEST_CASE("transcribing three minutes allocates nothing") {
   REQUIRE(status.ok());
   CHECK(counts.segments > 20);
   CHECK(counts.text_bytes > 4000);
+}
+
+TEST_CASE("tracing allocates nothing, and drops what does not fit") {
+  constexpr const char* kModel = EARSHOT_TEST_MODELS_DIR "/whisper-tiny.en.int8.earshot";
+  const auto audio = DecodeAudioFile(EARSHOT_DOWNLOADS_DIR "/speech/beckett.wav", {});
+  REQUIRE(audio.ok());
+  const auto file = MappedFile::Open(kModel);
+  REQUIRE(file.ok());
+  cli::OpTrace trace(Program::Load(file->bytes()).value(), 500);
+  auto model = LoadedWhisper::Open(kModel, 2, trace.observer());
+  const whisper::Sink sink = {.context = &trace,
+                              .on_progress = [](void* context, int64_t processed_ms, int64_t) {
+                                static_cast<cli::OpTrace*>(context)->EndWindow(processed_ms);
+                              }};
+  Status status;
+  {
+    const AllocationGuard guard(OnAllocation::kAbort);
+    trace.BeginWindows();
+    status = model->session.Transcribe(std::span<const float>(audio.value()), {}, sink, nullptr);
+  }
+  INFO(status.message());
+  REQUIRE(status.ok());
+  CHECK(trace.windows().size() == 1);
+  CHECK(trace.ops().size() > 400);
+  CHECK(trace.ops().size() <= 500);
+  CHECK(trace.dropped_ops() > 0);
 }
 
 TEST_CASE("the memory stated before is the memory taken, within 3 percent") {

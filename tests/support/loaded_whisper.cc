@@ -15,11 +15,12 @@ T ValueOrThrow(Result<T> result) {
 
 }  // namespace
 
-std::unique_ptr<LoadedWhisper> LoadedWhisper::Open(const std::string& path, size_t num_threads) {
+std::unique_ptr<LoadedWhisper> LoadedWhisper::Open(const std::string& path, size_t num_threads,
+                                                   const OpObserver& observer) {
   MappedFile file = ValueOrThrow(MappedFile::Open(path));
   WorkerThreads threads = ValueOrThrow(WorkerThreads::Start(num_threads));
   Program program = ValueOrThrow(Program::Load(file.bytes()));
-  SessionOptions options = {.pool = threads.pool()};
+  SessionOptions options = {.pool = threads.pool(), .observer = observer};
   const MemoryRequirements measured = ValueOrThrow(whisper::WhisperSession::Measure(program, options));
   MemoryBlock memory = ValueOrThrow(MemoryBlock::Allocate(measured.total_bytes()));
   whisper::WhisperSession session =

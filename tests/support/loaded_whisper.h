@@ -22,7 +22,8 @@ struct LoadedWhisper {
   whisper::WhisperSession session;
 
   // Throws std::runtime_error with the message of the status.
-  static std::unique_ptr<LoadedWhisper> Open(const std::string& path, size_t num_threads);
+  static std::unique_ptr<LoadedWhisper> Open(const std::string& path, size_t num_threads,
+                                             const OpObserver& observer = {});
 };
 
 }  // namespace earshot::test

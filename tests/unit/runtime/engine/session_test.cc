@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "platform/files/memory_block.h"
+#include "runtime/ops/op.h"
 #include "tests/support/exercise_model.h"
 
 namespace earshot {
@@ -18,13 +19,13 @@ namespace {
 // The synthetic Whisper with a session on it.
 class SmallSession {
  public:
-  explicit SmallSession(DType weights)
+  explicit SmallSession(DType weights, const OpObserver& observer = {})
       : file_(Aligned(test::ConvertSyntheticWhisper(weights))),
         program_(Program::Load(file_.bytes()).value()),
         needed_(Session::Measure(program_, {}).value()),
         memory_(MemoryBlock::Allocate(needed_.total_bytes()).value()),
         arena_(memory_.bytes()),
-        session_(Session::Create(program_, arena_, {}).value()) {}
+        session_(Session::Create(program_, arena_, {.observer = observer}).value()) {}
 
   Session& session() { return session_; }
   const Program& program() const { return program_; }
@@ -138,6 +139,59 @@ TEST_CASE("a token beyond the vocabulary is refused") {
     *ids.As<int32_t>().data = id;
     CHECK(small.session().Run(small.decode(), symbols).code() == StatusCode::kInvalidArgument);
   }
+}
+
+// What an observer was told, "before" as +op, "after" as -op - 1.
+struct Observed {
+  std::vector<int> calls;
+  std::vector<int64_t> symbols;
+  int64_t last_cols = 0;
+  int method = -1;
+
+  OpObserver observer() {
+    return {
+        .context = this,
+        .before = [](void* context, const OpRun& run) { static_cast<Observed*>(context)->Note(run, run.op); },
+        .after = [](void* context,
+                    const OpRun& run) { static_cast<Observed*>(context)->Note(run, -run.op - 1); }};
+  }
+  void Note(const OpRun& run, int call) {
+    calls.push_back(call);
+    symbols.assign(run.symbols.begin(), run.symbols.end());
+    last_cols = run.operands.outputs[0].cols;
+    method = run.method;
+  }
+};
+
+TEST_CASE("an observer sees each op once before and once after, in order") {
+  Observed observed;
+  SmallSession small(DType::kF32, observed.observer());
+  small.Encode(2);
+  CHECK(observed.method == small.program().FindMethod("encode"));
+  observed.calls.clear();
+  const size_t num_logits = small.Decode({7, 8}, 0, 2).size();
+  const auto& decode =
+      *small.program().model().methods()->Get(static_cast<flatbuffers::uoffset_t>(small.decode()));
+  std::vector<int> expected;
+  for (int op = 0; op < static_cast<int>(decode.ops()->size()); ++op)
+    expected.insert(expected.end(), {op, -op - 1});
+  CHECK(observed.calls == expected);
+  CHECK(observed.method == small.decode());
+  CHECK(observed.symbols == small.DecodeSymbols(2, 0, 2));
+  CHECK(observed.last_cols == static_cast<int64_t>(num_logits));
+}
+
+TEST_CASE("an observer is told the end of an op that fails, too") {
+  Observed observed;
+  SmallSession small(DType::kF32, observed.observer());
+  small.Encode(1);
+  observed.calls.clear();
+  const auto symbols = small.DecodeSymbols(1, 0, 1);
+  const int ids = small.session().FindValue(small.decode(), "token_ids").value();
+  *small.session().View(small.decode(), ids, symbols)->As<int32_t>().data = -1;
+  CHECK_FALSE(small.session().Run(small.decode(), symbols).ok());
+  REQUIRE(observed.calls.size() >= 2);
+  CHECK(observed.calls.back() == -observed.calls[observed.calls.size() - 2] - 1);
 }
 
 TEST_CASE("names that do not exist are reported as not found") {

@@ -1,0 +1,86 @@
+// CountWork: bytes by where an operand lies, multiply-adds by the type of the op.
+#include "runtime/ops/op_work.h"
+
+#include "runtime/core/dtype.h"
+
+namespace earshot {
+namespace {
+
+using flatbuffers::uoffset_t;
+
+fb::ValueKind KindOfMemory(const fb::Method& method, int32_t index) {
+  const fb::Value& value = *method.values()->Get(static_cast<uoffset_t>(index));
+  return value.kind() == fb::ValueKind::View ? KindOfMemory(method, value.base()) : value.kind();
+}
+
+// `rows` of the matrix, in bytes.
+int64_t BytesOf(const MatrixView& view, int64_t rows) {
+  return static_cast<int64_t>(DTypeBytes(view.dtype, static_cast<size_t>(rows * view.cols)));
+}
+
+int64_t ScaleBytes(const MatrixView& weight, int64_t rows) {
+  constexpr int64_t kF32Bytes = 4, kBf16Bytes = 2;
+  if (weight.dtype == DType::kI8) return rows * kF32Bytes;
+  if (weight.dtype == DType::kI4) return rows * weight.cols / kI4BlockElems * kBf16Bytes;
+  return 0;
+}
+
+bool IsQuantized(const MatrixView& view) { return view.dtype == DType::kI8 || view.dtype == DType::kI4; }
+
+void CountBytes(const fb::Method& method, const fb::Op& op, const OpOperands& operands, OpWork& work) {
+  const bool looks_up = op.attributes_type() == fb::OpAttributes::Embedding;
+  for (size_t i = 0; i < operands.num_inputs; ++i) {
+    const MatrixView& in = operands.inputs[i];
+    switch (KindOfMemory(method, op.inputs()->Get(static_cast<uoffset_t>(i)))) {
+      case fb::ValueKind::Constant: {
+        const int64_t rows_read = looks_up ? operands.inputs[0].rows : in.rows;
+        work.weight_bytes += BytesOf(in, rows_read) + ScaleBytes(in, rows_read);
+        break;
+      }
+      case fb::ValueKind::State:
+        work.state_bytes += BytesOf(in, in.rows);
+        break;
+      default:
+        work.activation_bytes += BytesOf(in, in.rows);
+    }
+  }
+  for (size_t i = 0; i < operands.num_outputs; ++i) {
+    work.activation_bytes += BytesOf(operands.outputs[i], operands.outputs[i].rows);
+  }
+}
+
+// Pairs of a query and a key that it sees, for one head.
+int64_t AttendedPairs(fb::PatternKind pattern, int64_t num_queries, int64_t num_keys) {
+  switch (pattern) {
+    case fb::PatternKind::Full:
+      break;
+    case fb::PatternKind::Causal:  // the last query sees all keys, each one before it a key less
+      return num_queries * num_keys - num_queries * (num_queries - 1) / 2;
+  }
+  return num_queries * num_keys;
+}
+
+void CountMultiplyAdds(const fb::Op& op, const OpOperands& operands, OpWork& work) {
+  const MatrixView& out = operands.outputs[0];
+  if (const fb::Attention* attention = op.attributes_as_Attention(); attention != nullptr) {
+    // Each pair costs a column's product in q k^T and one in the weighted sum of v, for every head.
+    work.multiply_adds =
+        2 * AttendedPairs(attention->pattern(), out.rows, operands.inputs[1].rows) * out.cols;
+  } else if (op.attributes_type() == fb::OpAttributes::Linear ||
+             op.attributes_type() == fb::OpAttributes::Conv1d) {
+    const MatrixView& weight = operands.inputs[1];
+    work.multiply_adds = out.rows * out.cols * weight.cols;
+    if (IsQuantized(weight)) work.arithmetic = Arithmetic::kI8;
+  }
+}
+
+}  // namespace
+
+OpWork CountWork(const fb::Method& method, const fb::Op& op, const OpOperands& operands) {
+  OpWork work;
+  CountBytes(method, op, operands, work);
+  CountMultiplyAdds(op, operands, work);
+  return work;
+}
+
+}  // namespace earshot
