@@ -17,9 +17,10 @@ constexpr int64_t kMinContentMs = 100;
 constexpr int64_t kMinAdvanceAfterLoopMs = 1000;
 // Text sampled above this temperature would mislead the next window.
 constexpr float kMaxPromptTemperature = 0.5f;
-// Tokens, timestamps included, that so much audio may take: a multiple of what the fastest speakers say (English: 7 in a
-// second), with room for languages whose characters take several tokens each. What is generous costs only where a text runs away; too
-// little costs words, except in the first try at a window, which is followed by another.
+// Tokens, timestamps included, that so much audio may take: a multiple of what the fastest speakers say
+// (English: 7 in a second), with room for languages whose characters take several tokens each. What is
+// generous costs only where a text runs away; too little costs words, except in the first try at a window,
+// which is followed by another.
 struct TokenRate {
   int64_t per_second;
   int64_t at_least;
@@ -68,12 +69,12 @@ int64_t RightSizedFrames(int64_t content_ms, int margin_ms, int64_t whole_window
   return std::min(whole_window, (wanted + 1) / 2 * 2);
 }
 
-// Whether a text over less than a whole window may stand. That nothing was said is for whole windows to say: over shorter ones
-// the model now and then ends before it has begun.
+// Whether a text over less than a whole window may stand. That nothing was said is for whole windows to say:
+// over shorter ones the model now and then ends before it has begun.
 bool IsConvincing(const TranscribeOptions& options, const Vocabulary& vocabulary,
                   const WindowTranscript& transcript) {
-  const bool has_text = std::ranges::any_of(
-      transcript.tokens, [&](int32_t token) { return !vocabulary.IsTimestamp(token); });
+  const bool has_text =
+      std::ranges::any_of(transcript.tokens, [&](int32_t token) { return !vocabulary.IsTimestamp(token); });
   return has_text && !transcript.truncated && !NeedsFallback(options, transcript.score) &&
          !IsSilence(options, transcript.score);
 }
@@ -106,7 +107,8 @@ void SetLanguage(std::string_view code, float probability, Summary& summary) {
   summary.language_probability = probability;
 }
 
-// Nothing was said: white space, or signs alone, which the model writes for noise. (Beyond ASCII everything counts as text.)
+// Nothing was said: white space, or signs alone, which the model writes for noise. (Beyond ASCII everything
+// counts as text.)
 bool IsBlank(std::string_view text) {
   constexpr std::string_view kSpaceAndSigns = " \t\n\v\f\r!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
   return text.find_first_not_of(kSpaceAndSigns) == std::string_view::npos;

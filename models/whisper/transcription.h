@@ -62,12 +62,13 @@ struct TranscribeOptions {
   int max_new_tokens = 0;
   WindowPadding padding = WindowPadding::kSilentAudio;
 
-  // How much padding is encoded behind the end of the audio, up to a whole window: the encoder's time shrinks with it. With
-  // less than whole windows the model now and then falls into a loop; a text that does not pass as it is (thresholds, loop, too many
-  // tokens for so little audio) is therefore dropped, and the window is encoded whole and decoded anew.
+  // How much padding is encoded behind the end of the audio, up to a whole window: the encoder's time shrinks
+  // with it. With less than whole windows the model now and then falls into a loop; a text that does not pass
+  // as it is (thresholds, loop, too many tokens for so little audio) is therefore dropped, and the window is
+  // encoded whole and decoded anew.
   int margin_ms = kDefaultMarginMs;
-  // No further attempt at a window begins once the attempts so far have chosen this many tokens for each one that an attempt may
-  // choose: bounds the time that a window can take, whatever is said in it. At least 1.
+  // No further attempt at a window begins once the attempts so far have chosen this many tokens for each one
+  // that an attempt may choose: bounds the time that a window can take, whatever is said in it. At least 1.
   int max_attempt_lengths = 8;
   uint64_t seed = 0;  // of the samples at temperatures above 0; equal seeds give equal text
 };
@@ -76,8 +77,9 @@ struct TranscribeOptions {
 struct Segment {
   int id = 0;  // 0, 1, 2, ...
   int64_t start_ms = 0;
-  int64_t end_ms = 0;          // > start_ms, not beyond the end of the audio
-  std::string_view text = {};  // UTF-8 as the tokens spell it, usually with a space in front; never blank or signs alone
+  int64_t end_ms = 0;  // > start_ms, not beyond the end of the audio
+  std::string_view text =
+      {};  // UTF-8 as the tokens spell it, usually with a space in front; never blank or signs alone
   std::span<const int32_t> tokens = {};  // with its timestamps, without end-of-text
   // Of the window that the segment lies in:
   float avg_logprob = 0;        // of its tokens, end-of-text included; natural logarithm
@@ -112,8 +114,8 @@ struct Summary {
   int64_t windows = 0;
   int64_t skipped_windows = 0;  // without speech
   int64_t segments = 0;
-  int64_t tokens = 0;     // chosen in all attempts; a decoder step each
-  int64_t fallbacks = 0;  // attempts after the first of a window
+  int64_t tokens = 0;             // chosen in all attempts; a decoder step each
+  int64_t fallbacks = 0;          // attempts after the first of a window
   int64_t reencoded_windows = 0;  // whose first text, over less than a whole window, was dropped
   int64_t loops_stopped = 0;
   // Wall-clock time.

@@ -24,8 +24,8 @@ class Console {
 
   // Whether a progress line is of use: somebody looks at standard error, and it is wanted.
   bool ShowsProgress() const;
-  // Replaces the progress line by "subject  state", fitted to the terminal's width: the subject loses its begin first (of a
-  // path the end says most), then the state its end. Only if ShowsProgress().
+  // Replaces the progress line by "subject  state", fitted to the terminal's width: the subject loses its
+  // begin first (of a path the end says most), then the state its end. Only if ShowsProgress().
   void SetProgress(const std::string& subject, const std::string& state);
   // Erases the line. To be called before anything else is written to the terminal.
   void ClearProgress();

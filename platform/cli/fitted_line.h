@@ -7,8 +7,9 @@
 
 namespace earshot::cli {
 
-// "subject  state" in at most max_columns columns, a character of UTF-8 counted as one. A subject that is too long loses
-// its begin, "...cities.wav"; where that leaves nothing of it worth reading it is dropped, and the state loses its end.
+// "subject  state" in at most max_columns columns, a character of UTF-8 counted as one. A subject that is too
+// long loses its begin, "...cities.wav"; where that leaves nothing of it worth reading it is dropped, and the
+// state loses its end.
 std::string FittedLine(const std::string& subject, const std::string& state, size_t max_columns);
 
 }  // namespace earshot::cli

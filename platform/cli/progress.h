@@ -14,7 +14,8 @@ struct ProgressState {
   double elapsed_s = 0;      // since the begin of the transcription
 };
 
-// "42%  0:31 of 1:14  25.3x real time  0:02 left". Speed and time left are missing as long as nothing is known.
+// "42%  0:31 of 1:14  25.3x real time  0:02 left". Speed and time left are missing as long as nothing is
+// known.
 std::string ProgressText(const ProgressState& state);
 
 // "a.wav: 11.0 s in 0.42 s (26x real time), peak memory 71 MB"; without memory where peak_memory_bytes is 0.

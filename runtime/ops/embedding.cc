@@ -34,8 +34,9 @@ class EmbeddingKernel final : public OpKernel {
                              static_cast<long long>(id), static_cast<long long>(table.rows));
       }
       CopyRow(table, id, out.Row(m));
-      ReleaseAround(DTypeBytes(table.dtype, static_cast<size_t>(id * table.cols)));
     }
+    rows_in_memory_ += ids.rows;
+    if (rows_in_memory_ >= kMaxRowsInMemory) Release();
     return Status::Ok();
   }
 
@@ -63,20 +64,21 @@ class EmbeddingKernel final : public OpKernel {
     }
   }
 
-  // A read of a mapped file brings in the pages around it too; over thousands of tokens that is the whole
-  // table.
-  void ReleaseAround(size_t offset_bytes) const {
-    if (release_weights_ == nullptr) return;
-    constexpr size_t kReachBytes = 128 << 10;
-    const size_t begin = offset_bytes - std::min(offset_bytes, kReachBytes);
-    release_weights_(release_context_,
-                     table_.subspan(begin, std::min(2 * kReachBytes, table_.size() - begin)));
+  // A read of a mapped file brings in some 64 KiB around it too; over thousands of tokens that is the whole
+  // table. Giving them back for every token would cost more than the rows, above all where several threads
+  // share the mapping.
+  void Release() {
+    rows_in_memory_ = 0;
+    if (release_weights_ != nullptr) release_weights_(release_context_, table_);
   }
+
+  static constexpr int64_t kMaxRowsInMemory = 16;
 
   std::span<const std::byte> table_;
   const std::byte* scales_;
   void (*release_weights_)(void* context, std::span<const std::byte> bytes);
   void* release_context_;
+  int64_t rows_in_memory_ = 0;
 };
 
 Status CheckSetup(const OpSetup& setup) {

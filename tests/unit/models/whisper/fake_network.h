@@ -49,7 +49,7 @@ class FakeNetwork final : public Network {
   }
 
   std::vector<std::vector<int32_t>> prompts;  // contexts after each run that began with a control token
-  std::vector<int64_t> encoded_frames;  // of mel, a run each
+  std::vector<int64_t> encoded_frames;        // of mel, a run each
   int windows = 0;
   int steps = 0;
   Status encode_status;

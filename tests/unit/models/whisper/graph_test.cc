@@ -48,8 +48,9 @@ constexpr int64_t kFrames = 60, kTokens = 17, kBatch = 2;
 // four times as much is allowed.
 constexpr double kEncoderTolerance = 5e-6, kLogitTolerance = 2e-5;
 
-// With the cross-attention cache in f16 every K and V is off by up to 2^-12 of itself, independently. Averaged
-// over channels and keys that shifts the logits, whose standard deviation is 3.65, by a few times 1e-4.
+// With the cross-attention cache in f16 every K and V is off by up to 2^-12 of itself, independently.
+// Averaged over channels and keys that shifts the logits, whose standard deviation is 3.65, by a few times
+// 1e-4.
 constexpr double kLogitToleranceF16 = 2e-3;
 
 ModelCard EmptyCard(const Config& config) {

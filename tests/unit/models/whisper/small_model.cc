@@ -80,7 +80,8 @@ constexpr uint64_t kIoBytes = kLogitsOffset + 16384;
 
 flatbuffers::Offset<fb::Method> AddEncode(FlatBufferBuilder& builder, const SmallModelOptions& options) {
   const fb::Dim mel_rows = Symbol(0, 2), rows = Symbol(0), cols = Constant(kMels), zero = Constant(0);
-  const Offsets<fb::Symbol> symbols = {fb::CreateSymbolDirect(builder, "frames", options.max_audio_frames, 1)};
+  const Offsets<fb::Symbol> symbols = {
+      fb::CreateSymbolDirect(builder, "frames", options.max_audio_frames, 1)};
   const Offsets<fb::Value> values = {
       fb::CreateValueDirect(builder, "mel", fb::ValueKind::Input, fb::DType::F32, &mel_rows, &cols, 0),
       fb::CreateValueDirect(builder, "head", fb::ValueKind::View, fb::DType::F32, &rows, &cols, 0, -1, -1, 0,

@@ -119,10 +119,10 @@ TEST_CASE("without timestamps every window is a segment") {
   CHECK(harness.progress == std::vector<int64_t>{30000, 42125});
 }
 
-TEST_CASE("blank segments, those of punctuation alone, and those in the padding behind the audio, are dropped") {
-  FakeNetwork network(
-      Script({{At(0.0), token::kBlank, At(1.0), At(1.0), token::kStop, token::kStop, At(2.0), At(2.0), kA,
-               At(3.0), At(4.5), kB, At(6.0)}}));
+TEST_CASE(
+    "blank segments, those of punctuation alone, and those in the padding behind the audio, are dropped") {
+  FakeNetwork network(Script({{At(0.0), token::kBlank, At(1.0), At(1.0), token::kStop, token::kStop, At(2.0),
+                               At(2.0), kA, At(3.0), At(4.5), kB, At(6.0)}}));
   Harness harness;
   REQUIRE(harness.Run(network, Seconds(4)).ok());
   CHECK(harness.said == std::vector<Said>{{2000, 3000, " one"}});
@@ -216,7 +216,10 @@ TEST_CASE("a loop does not keep the transcription in place") {
   });
   Harness harness;
   const float greedy[] = {0.0f};
-  REQUIRE(harness.Run(network, Seconds(3), {.temperatures = greedy, .max_new_tokens = 60, .margin_ms = kWholeWindowMarginMs}).ok());
+  REQUIRE(harness
+              .Run(network, Seconds(3),
+                   {.temperatures = greedy, .max_new_tokens = 60, .margin_ms = kWholeWindowMarginMs})
+              .ok());
   CHECK(harness.progress == std::vector<int64_t>{1000, 2000, 3000});
   CHECK(harness.summary.loops_stopped == 3);
 }
@@ -327,7 +330,8 @@ TEST_CASE("that nothing was said is believed of whole windows only") {
 }
 
 TEST_CASE("doubtful text is heard again in a whole window before it is sampled") {
-  // Over the short window one of five words, hardly likelier than anything else; over the whole one a clear text.
+  // Over the short window one of five words, hardly likelier than anything else; over the whole one a clear
+  // text.
   FakeNetwork network([](std::span<const int32_t> context, int window, std::span<float> logits) {
     if (context.back() == kC) logits[token::kEndOfText] = 20.0f;
     if (context.back() != kC) logits[kC] = window == 0 ? 0.1f : 20.0f;
