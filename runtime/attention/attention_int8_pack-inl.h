@@ -1,0 +1,174 @@
+// Rounding Q, K and V to 8 bits, and moving them into tiles.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "hwy/highway.h"
+#include "runtime/attention/attention_int8_job.h"
+#include "runtime/kernels/load_float-inl.h"
+#include "runtime/kernels/simd_targets.h"  // IWYU pragma: keep
+
+#if defined(EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_PACK_INL_H_
+#undef EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_PACK_INL_H_
+#else
+#define EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_PACK_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace earshot::attention {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+namespace kn = earshot::kernels::HWY_NAMESPACE;
+
+using DChannels = hn::CappedTag<float, kInt8Channels>;
+using VChannels = hn::Vec<DChannels>;
+constexpr int64_t kChannelLanes = static_cast<int64_t>(hn::MaxLanes(DChannels()));
+
+// Channels of a row from `channel` on, zeros behind the last.
+template <class T>
+HWY_INLINE VChannels LoadChannels(const T* row, int64_t channel, int64_t dim) {
+  const DChannels d;
+  if (channel + kChannelLanes <= dim) return kn::LoadFloat(d, row + channel);
+  if (channel >= dim) return hn::Zero(d);
+  return kn::LoadFloatN(d, row + channel, static_cast<size_t>(dim - channel));
+}
+
+struct ChannelRange {
+  VChannels min, max, mean;
+};
+
+template <class T>
+HWY_INLINE ChannelRange FindRange(const Matrix<const T>& rows, int64_t channel) {
+  const DChannels d;
+  ChannelRange range = {LoadChannels(rows.Row(0), channel, rows.cols),
+                        LoadChannels(rows.Row(0), channel, rows.cols), hn::Zero(d)};
+  for (int64_t i = 0; i < rows.rows; ++i) {
+    const VChannels x = LoadChannels(rows.Row(i), channel, rows.cols);
+    range.min = hn::Min(range.min, x);
+    range.max = hn::Max(range.max, x);
+    range.mean = hn::Add(range.mean, x);
+  }
+  range.mean = hn::Mul(range.mean, hn::Set(d, 1.0f / static_cast<float>(rows.rows)));
+  return range;
+}
+
+HWY_INLINE hn::Vec<hn::RebindToSigned<DChannels>> RoundAndStore(VChannels x, int8_t* to) {
+  const hn::Rebind<int8_t, DChannels> d8;
+  const auto rounded = hn::NearestInt(x);
+  hn::StoreU(hn::DemoteTo(d8, rounded), d8, to);
+  return rounded;
+}
+
+// A row in 8 bits: row = scale * q, with the sum of q.
+struct RoundedRow {
+  float scale;
+  int32_t sum;
+};
+
+// Rounds factor * (row - mean), `dim` channels, zeros up to a multiple of kInt8Channels. mean is padded with
+// zeros likewise; nullptr stands for zeros.
+template <class T>
+HWY_INLINE RoundedRow RoundRow(const T* row, const float* mean, int64_t dim, float factor, int8_t* to) {
+  const DChannels d;
+  const hn::RebindToSigned<DChannels> di;
+  const int64_t padded_dim = RoundUp(dim, kInt8Channels);
+  const auto value = [&](int64_t channel) {
+    const VChannels x = LoadChannels(row, channel, dim);
+    const VChannels centered = mean == nullptr ? x : hn::Sub(x, hn::Load(d, mean + channel));
+    return hn::Mul(centered, hn::Set(d, factor));
+  };
+  VChannels largest = hn::Set(d, kSmallestMagnitude);
+  for (int64_t channel = 0; channel < dim; channel += kChannelLanes)
+    largest = hn::Max(largest, hn::Abs(value(channel)));
+  const float magnitude = hn::ReduceMax(d, largest);
+  const VChannels inverse = hn::Set(d, 127.0f / magnitude);
+  auto sum = hn::Zero(di);
+  for (int64_t channel = 0; channel < padded_dim; channel += kChannelLanes)
+    sum = hn::Add(sum, RoundAndStore(hn::Mul(value(channel), inverse), to + channel));
+  return {magnitude / 127.0f, hn::ReduceSum(di, sum)};
+}
+
+template <class T>
+void RoundKeys(const Matrix<const T>& k, const Int8Keys& keys) {
+  const DChannels d;
+  const int64_t padded_dim = RoundUp(k.cols, kInt8Channels);
+  for (int64_t channel = 0; channel < padded_dim; channel += kChannelLanes)
+    hn::Store(FindRange(k, channel).mean, d, keys.k_mean + channel);
+  for (int64_t i = 0; i < k.rows; ++i) {
+    const RoundedRow row = RoundRow(k.Row(i), keys.k_mean, k.cols, 1.0f, keys.k + i * padded_dim);
+    keys.k_scale[i] = row.scale;
+    keys.k_shift[i] = -128 * row.sum;
+  }
+}
+
+template <class T>
+void RoundValues(const Matrix<const T>& v, const Int8Keys& keys) {
+  const DChannels d;
+  const int64_t padded_dim = RoundUp(v.cols, kInt8Channels);
+  for (int64_t channel = 0; channel < padded_dim; channel += kChannelLanes) {
+    const ChannelRange range = FindRange(v, channel);
+    const VChannels magnitude =
+        hn::Max(hn::Set(d, kSmallestMagnitude),
+                hn::Max(hn::Sub(range.max, range.mean), hn::Sub(range.mean, range.min)));
+    hn::Store(range.mean, d, keys.v_mean + channel);
+    hn::Store(magnitude, d, keys.v_scale + channel);
+    alignas(64) float inverses[static_cast<size_t>(kChannelLanes)];
+    for (int64_t i = 0; i < kChannelLanes; ++i) {  // not in vectors: 32-bit ARM has no exact division there
+      inverses[i] = 127.0f / keys.v_scale[channel + i];
+      keys.v_scale[channel + i] /= 127.0f;
+    }
+    const VChannels inverse = hn::Load(d, inverses);
+    for (int64_t i = 0; i < v.rows; ++i) {
+      const VChannels x = hn::Sub(LoadChannels(v.Row(i), channel, v.cols), range.mean);
+      RoundAndStore(hn::Mul(x, inverse), keys.v + i * padded_dim + channel);
+    }
+  }
+}
+
+// q[channel / 4][query][channel % 4] plus 128, for query < num_rows; `stride` queries apart. Behind the last
+// row stays what was there: nobody reads its scores. `scratch` holds one padded row.
+template <class Rows>
+void RoundQueries(const Rows& rows, int64_t num_rows, int64_t stride, int64_t dim, float factor,
+                  int8_t* HWY_RESTRICT scratch, uint8_t* HWY_RESTRICT q, float* HWY_RESTRICT scale) {
+  for (int64_t i = 0; i < num_rows; ++i) {
+    scale[i] = RoundRow(rows(i), nullptr, dim, factor, scratch).scale;
+    for (int64_t channel = 0; channel < dim; channel += kQuad) {
+      uint32_t quad;
+      std::memcpy(&quad, scratch + channel, sizeof(quad));
+      quad ^= 0x80808080u;
+      std::memcpy(q + channel * stride + i * kQuad, &quad, sizeof(quad));
+    }
+  }
+}
+
+// out[i / 4][channel][i % 4] = rows(i)[channel] for i < num_rows; the last row is repeated to fill its quad.
+template <class Rows>
+void PackQuads(const Rows& rows, int64_t num_rows, int64_t padded_dim, int8_t* HWY_RESTRICT out) {
+  const hn::FixedTag<int8_t, 16> d;
+  const hn::Repartition<int16_t, decltype(d)> d16;
+  for (int64_t i = 0; i < num_rows; i += kQuad) {
+    const int8_t* row[static_cast<size_t>(kQuad)];
+    for (int64_t j = 0; j < kQuad; ++j) row[j] = rows(std::min(i + j, num_rows - 1));
+    for (int64_t channel = 0; channel < padded_dim; channel += 16) {
+      const auto r0 = hn::LoadU(d, row[0] + channel), r1 = hn::LoadU(d, row[1] + channel);
+      const auto r2 = hn::LoadU(d, row[2] + channel), r3 = hn::LoadU(d, row[3] + channel);
+      const auto low01 = hn::BitCast(d16, hn::InterleaveLower(d, r0, r1));
+      const auto low23 = hn::BitCast(d16, hn::InterleaveLower(d, r2, r3));
+      const auto high01 = hn::BitCast(d16, hn::InterleaveUpper(d, r0, r1));
+      const auto high23 = hn::BitCast(d16, hn::InterleaveUpper(d, r2, r3));
+      int8_t* to = out + i * padded_dim + channel * kQuad;
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(d16, low01, low23)), d, to);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(d16, low01, low23)), d, to + 16);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(d16, high01, high23)), d, to + 32);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(d16, high01, high23)), d, to + 48);
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace earshot::attention
+HWY_AFTER_NAMESPACE();
+
+#endif  // EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_PACK_INL_H_
