@@ -2,6 +2,7 @@
 #ifndef EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_JOB_H_
 #define EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_JOB_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -18,13 +19,14 @@ constexpr float kSmallestMagnitude = 1e-30f;
 
 // K and V of one key head. Dp: D padded to kInt8Channels.
 struct Int8Keys {
-  int8_t* k;         // [Tk][Dp], rows of K minus k_mean, over k_scale
-  int8_t* v;         // [Tk][Dp], rows of V minus v_mean, over v_scale
-  float* k_scale;    // [Tk]
-  int32_t* k_shift;  // [Tk] -128 * sum of the row: undoes the offset of 128 that queries have
-  float* k_mean;     // [Dp]
-  float* v_scale;    // [Dp]
-  float* v_mean;     // [Dp]
+  int8_t* k;                      // [Tk][Dp], rows of K minus k_mean, over k_scale
+  int8_t* v;                      // [Tk][Dp], rows of V minus v_mean, over v_scale
+  float* k_scale;                 // [Tk]
+  int32_t* k_shift;               // [Tk] -128 * sum of the row: undoes the offset of 128 that queries have
+  float* v_scale;                 // [Dp]
+  float* v_inverse;               // [Dp] 1 / v_scale
+  float *k_min, *k_max, *k_mean;  // [Dp] of each channel
+  float *v_min, *v_max, *v_mean;
 };
 
 // Scratch of one thread. "quads" lie together in memory.
@@ -32,7 +34,7 @@ struct Int8Workspace {
   uint8_t* q;         // [panels][Dp / 4][panel][4] queries, plus 128
   float* q_scale;     // [kTileQueries]
   int32_t* products;  // [kTileKeys or Dp][panel] sums of products of bytes
-  float* scores;      // [kTileKeys][panel], over q_scale
+  float* scores;      // [kTileKeys][panel], over q_scale. In place of the products it would be 3 % slower.
   float* tile_max;    // [kMaxPanelQueries] largest score of a query within the tile
   uint8_t* weights;   // [kTileKeys / 4][panel][4]
   int8_t* v;          // [kTileKeys / 4][Dp][4]
@@ -68,9 +70,10 @@ inline size_t LayOutInt8Keys(const AttentionShape& shape, std::byte* base, Int8K
   keys->v = pieces.Take<int8_t>(shape.max_keys * dim);
   keys->k_scale = pieces.Take<float>(shape.max_keys);
   keys->k_shift = pieces.Take<int32_t>(shape.max_keys);
-  keys->k_mean = pieces.Take<float>(dim);
-  keys->v_scale = pieces.Take<float>(dim);
-  keys->v_mean = pieces.Take<float>(dim);
+  for (float** piece : {&keys->v_scale, &keys->v_inverse, &keys->k_min, &keys->k_max, &keys->k_mean,
+                        &keys->v_min, &keys->v_max, &keys->v_mean}) {
+    *piece = pieces.Take<float>(dim);
+  }
   return pieces.size_bytes();
 }
 

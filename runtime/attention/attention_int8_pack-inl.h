@@ -35,23 +35,48 @@ HWY_INLINE VChannels LoadChannels(const T* row, int64_t channel, int64_t dim) {
   return kn::LoadFloatN(d, row + channel, static_cast<size_t>(dim - channel));
 }
 
-struct ChannelRange {
-  VChannels min, max, mean;
+// Smallest, largest and mean number of each channel, [Dp].
+struct ChannelRanges {
+  float* min;
+  float* max;
+  float* mean;
 };
 
-template <class T>
-HWY_INLINE ChannelRange FindRange(const Matrix<const T>& rows, int64_t channel) {
+// For kVecs vectors of channels from `channel` on; several at once hide the latency of the sums.
+template <int64_t kVecs, class T>
+HWY_INLINE void FindRangesOf(const Matrix<const T>& rows, int64_t channel, const ChannelRanges& ranges) {
   const DChannels d;
-  ChannelRange range = {LoadChannels(rows.Row(0), channel, rows.cols),
-                        LoadChannels(rows.Row(0), channel, rows.cols), hn::Zero(d)};
-  for (int64_t i = 0; i < rows.rows; ++i) {
-    const VChannels x = LoadChannels(rows.Row(i), channel, rows.cols);
-    range.min = hn::Min(range.min, x);
-    range.max = hn::Max(range.max, x);
-    range.mean = hn::Add(range.mean, x);
+  VChannels min[static_cast<size_t>(kVecs)], max[static_cast<size_t>(kVecs)], sum[static_cast<size_t>(kVecs)];
+  for (int64_t n = 0; n < kVecs; ++n) {
+    min[n] = max[n] = LoadChannels(rows.Row(0), channel + n * kChannelLanes, rows.cols);
+    sum[n] = hn::Zero(d);
   }
-  range.mean = hn::Mul(range.mean, hn::Set(d, 1.0f / static_cast<float>(rows.rows)));
-  return range;
+  for (int64_t i = 0; i < rows.rows; ++i) {
+    const T* row = rows.Row(i);
+    HWY_UNROLL(4)
+    for (int64_t n = 0; n < kVecs; ++n) {
+      const VChannels x = LoadChannels(row, channel + n * kChannelLanes, rows.cols);
+      min[n] = hn::Min(min[n], x);
+      max[n] = hn::Max(max[n], x);
+      sum[n] = hn::Add(sum[n], x);
+    }
+  }
+  const VChannels inverse_count = hn::Set(d, 1.0f / static_cast<float>(rows.rows));
+  for (int64_t n = 0; n < kVecs; ++n) {
+    const int64_t at = channel + n * kChannelLanes;
+    hn::Store(min[n], d, ranges.min + at);
+    hn::Store(max[n], d, ranges.max + at);
+    hn::Store(hn::Mul(sum[n], inverse_count), d, ranges.mean + at);
+  }
+}
+
+template <class T>
+void FindRanges(const Matrix<const T>& rows, const ChannelRanges& ranges) {
+  const int64_t padded_dim = RoundUp(rows.cols, kInt8Channels);
+  int64_t channel = 0;
+  for (; channel + 4 * kChannelLanes <= padded_dim; channel += 4 * kChannelLanes)
+    FindRangesOf<4>(rows, channel, ranges);
+  for (; channel < padded_dim; channel += kChannelLanes) FindRangesOf<1>(rows, channel, ranges);
 }
 
 HWY_INLINE hn::Vec<hn::RebindToSigned<DChannels>> RoundAndStore(VChannels x, int8_t* to) {
@@ -92,10 +117,8 @@ HWY_INLINE RoundedRow RoundRow(const T* row, const float* mean, int64_t dim, flo
 
 template <class T>
 void RoundKeys(const Matrix<const T>& k, const Int8Keys& keys) {
-  const DChannels d;
   const int64_t padded_dim = RoundUp(k.cols, kInt8Channels);
-  for (int64_t channel = 0; channel < padded_dim; channel += kChannelLanes)
-    hn::Store(FindRange(k, channel).mean, d, keys.k_mean + channel);
+  FindRanges(k, {keys.k_min, keys.k_max, keys.k_mean});
   for (int64_t i = 0; i < k.rows; ++i) {
     const RoundedRow row = RoundRow(k.Row(i), keys.k_mean, k.cols, 1.0f, keys.k + i * padded_dim);
     keys.k_scale[i] = row.scale;
@@ -103,26 +126,27 @@ void RoundKeys(const Matrix<const T>& k, const Int8Keys& keys) {
   }
 }
 
+// Not in vectors, which have no exact division on 32-bit ARM.
+inline void FindValueScales(int64_t padded_dim, const Int8Keys& keys) {
+  for (int64_t c = 0; c < padded_dim; ++c) {
+    const float magnitude = std::max(
+        kSmallestMagnitude, std::max(keys.v_max[c] - keys.v_mean[c], keys.v_mean[c] - keys.v_min[c]));
+    keys.v_scale[c] = magnitude / 127.0f;
+    keys.v_inverse[c] = 127.0f / magnitude;
+  }
+}
+
 template <class T>
 void RoundValues(const Matrix<const T>& v, const Int8Keys& keys) {
   const DChannels d;
   const int64_t padded_dim = RoundUp(v.cols, kInt8Channels);
-  for (int64_t channel = 0; channel < padded_dim; channel += kChannelLanes) {
-    const ChannelRange range = FindRange(v, channel);
-    const VChannels magnitude =
-        hn::Max(hn::Set(d, kSmallestMagnitude),
-                hn::Max(hn::Sub(range.max, range.mean), hn::Sub(range.mean, range.min)));
-    hn::Store(range.mean, d, keys.v_mean + channel);
-    hn::Store(magnitude, d, keys.v_scale + channel);
-    alignas(64) float inverses[static_cast<size_t>(kChannelLanes)];
-    for (int64_t i = 0; i < kChannelLanes; ++i) {  // not in vectors: 32-bit ARM has no exact division there
-      inverses[i] = 127.0f / keys.v_scale[channel + i];
-      keys.v_scale[channel + i] /= 127.0f;
-    }
-    const VChannels inverse = hn::Load(d, inverses);
-    for (int64_t i = 0; i < v.rows; ++i) {
-      const VChannels x = hn::Sub(LoadChannels(v.Row(i), channel, v.cols), range.mean);
-      RoundAndStore(hn::Mul(x, inverse), keys.v + i * padded_dim + channel);
+  FindRanges(v, {keys.v_min, keys.v_max, keys.v_mean});
+  FindValueScales(padded_dim, keys);
+  for (int64_t i = 0; i < v.rows; ++i) {
+    const T* row = v.Row(i);
+    for (int64_t channel = 0; channel < padded_dim; channel += kChannelLanes) {
+      const VChannels x = hn::Sub(LoadChannels(row, channel, v.cols), hn::Load(d, keys.v_mean + channel));
+      RoundAndStore(hn::Mul(x, hn::Load(d, keys.v_inverse + channel)), keys.v + i * padded_dim + channel);
     }
   }
 }

@@ -114,7 +114,7 @@ HWY_NOINLINE void MultiplyQuads(const Quads& quads, const uint8_t* HWY_RESTRICT 
   }
 }
 
-// The products of keys [begin, end) become scores, in place: scores[key][query], over the scale of the query.
+// The products of keys [begin, end) become scores: scores[key][query], over the scale of the query.
 // max[query] is the largest.
 template <int64_t kVecs>
 HWY_NOINLINE void ScaleScores(const Int8KeyTile& keys, int64_t begin, int64_t end,
