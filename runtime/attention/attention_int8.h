@@ -24,8 +24,8 @@
 namespace earshot {
 
 // Whether AttendInt8 beats Attend with many queries on this CPU. It does where one instruction adds four
-// products of bytes to a 32-bit sum (AVX-512 VNNI). Elsewhere bytes must be widened first, and the products
-// take longer than in f32 (measured on AVX2 and AVX-512 without VNNI; `kernels_bench`).
+// products of bytes to a 32-bit sum (AVX-512 VNNI). Elsewhere four products take two widenings of each side,
+// two multiplications and three additions, where f32 takes four multiply-adds.
 bool Int8AttentionIsFaster();
 
 // Scratch that AttendInt8 needs: K and V in 8 bits once, tiles for each of `num_threads` threads.
