@@ -54,25 +54,38 @@ struct CheckedModel {
   MemoryRequirements memory;  // of a session with one thread on this machine
 };
 
-// --name int8|int4|f16|f32; calls store(type).
+struct TypeOption {
+  std::string name;
+  std::string help;
+  std::vector<std::string> types;
+};
+
+// --name with one of the types; calls store(type).
 template <class Store>
-void AddTypeOption(CLI::App& app, const std::string& name, const std::string& help, const Store& store) {
+void AddTypeOption(CLI::App& app, const TypeOption& option, const Store& store) {
   static const std::map<std::string, DType> kTypes = {
       {"int8", DType::kI8}, {"int4", DType::kI4}, {"f16", DType::kF16}, {"f32", DType::kF32}};
   app.add_option_function<std::string>(
-         name, [store](const std::string& type) { store(kTypes.at(type)); }, help)
-      ->check(CLI::IsMember({"int8", "int4", "f16", "f32"}));
+         option.name, [store](const std::string& type) { store(kTypes.at(type)); }, option.help)
+      ->check(CLI::IsMember(option.types));
 }
 
 void AddOptions(CLI::App& app, ConvertOptions& options) {
   const CLI::Range any_length(int64_t{1}, int64_t{INT32_MAX});
   app.add_option("input", options.input, "directory of a Hugging Face or CTranslate2 checkpoint")->required();
   app.add_option("-o,--output", options.output, "model file to write")->required();
-  AddTypeOption(app, "--weights", "type of the weight matrices (default int8)",
+  const std::vector<std::string> any_type = {"int8", "int4", "f16", "f32"};
+  AddTypeOption(app, {"--weights", "type of the weight matrices (default int8)", any_type},
                 [&options](DType type) { options.types.weights = type; });
-  AddTypeOption(app, "--vocabulary-weights",
-                "type of the token table (default as --weights, but int8 instead of int4)",
+  AddTypeOption(app,
+                {"--vocabulary-weights",
+                 "type of the token table (default as --weights, but int8 instead of int4)", any_type},
                 [&options](DType type) { options.types.vocabulary = type; });
+  AddTypeOption(app,
+                {"--encoder-attention",
+                 "numbers that the encoder's attention multiplies (default int8 with int8 or int4 weights)",
+                 {"int8", "f32"}},
+                [&options](DType type) { options.types.attention = type; });
   app.add_option("--keep-int8", options.keep_int8,
                  "with int4: shell patterns of more tensors that stay int8, for example 'decoder.*.ffn.*'");
   app.add_option("--max-text-tokens", options.max_text_tokens,
@@ -99,6 +112,7 @@ void AddMetadata(ir::Graph& graph, const ConvertOptions& options) {
   graph.metadata["converter"] = "earshot-convert " EARSHOT_VERSION;
   graph.metadata["weights"] = DTypeName(options.types.weights);
   if (options.types.vocabulary) graph.metadata["vocabulary_weights"] = DTypeName(*options.types.vocabulary);
+  if (options.types.attention) graph.metadata["encoder_attention"] = DTypeName(*options.types.attention);
 }
 
 Status PlanMemory(ir::Graph& graph) {

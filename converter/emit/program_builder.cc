@@ -14,6 +14,9 @@ fb::DType ToFb(DType dtype) { return static_cast<fb::DType>(dtype); }
 fb::ValueKind ToFb(ir::ValueKind kind) { return static_cast<fb::ValueKind>(kind); }
 fb::Activation ToFb(ir::Activation activation) { return static_cast<fb::Activation>(activation); }
 fb::PatternKind ToFb(ir::PatternKind pattern) { return static_cast<fb::PatternKind>(pattern); }
+fb::AttentionArithmetic ToFb(ir::AttentionArithmetic arithmetic) {
+  return static_cast<fb::AttentionArithmetic>(arithmetic);
+}
 
 template <class... Cases>
 struct Overloaded : Cases... {
@@ -86,7 +89,7 @@ std::pair<fb::OpAttributes, flatbuffers::Offset<void>> ProgramBuilder::AddAttrib
                 fb::OpAttributes::Attention,
                 fb::CreateAttention(builder_, Narrow<uint32_t>(attention.num_heads, "the number of heads"),
                                     Narrow<uint32_t>(attention.num_kv_heads, "the number of key heads"),
-                                    attention.scale, ToFb(attention.pattern))
+                                    attention.scale, ToFb(attention.pattern), ToFb(attention.arithmetic))
                     .Union()};
           },
           [&](const ir::Activate& activate) -> Pair {

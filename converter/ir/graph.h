@@ -83,6 +83,7 @@ struct Value {
 
 using kernels::Activation;
 enum class PatternKind : uint8_t { kFull = 0, kCausal = 1 };
+enum class AttentionArithmetic : uint8_t { kF32 = 0, kInt8 = 1 };
 
 // Attributes, one struct for each op of the schema; the operands are listed there.
 struct Linear {
@@ -101,6 +102,7 @@ struct Attention {
   int64_t num_heads = 1, num_kv_heads = 1;
   float scale = 1.0f;
   PatternKind pattern = PatternKind::kFull;
+  AttentionArithmetic arithmetic = AttentionArithmetic::kF32;
 };
 struct Activate {
   Activation activation = Activation::kNone;
@@ -154,6 +156,7 @@ struct Graph {
   std::vector<Tensor> tensors;
   std::vector<std::string>
       int4_exceptions;  // shell patterns of tensor names that 4 bits would spoil: int8 instead
+  std::vector<std::string> int8_attention;  // shell patterns of attention ops that may compute in 8 bits
   std::vector<State> states;
   std::vector<Method> methods;
   MemoryPlan memory_plan;

@@ -144,6 +144,19 @@ void UpdateValueTypes(ir::Graph& graph) {
   }
 }
 
+void ChooseArithmetic(ir::Graph& graph, const Options& options) {
+  const bool has_integer_weights = options.weights == DType::kI8 || options.weights == DType::kI4;
+  const DType wanted = options.attention.value_or(has_integer_weights ? DType::kI8 : DType::kF32);
+  for (ir::Method& method : graph.methods) {
+    for (ir::Op& op : method.ops) {
+      auto* attention = std::get_if<ir::Attention>(&op.attributes);
+      if (attention == nullptr) continue;
+      const bool is_int8 = wanted == DType::kI8 && MatchesAny(op.name, graph.int8_attention);
+      attention->arithmetic = is_int8 ? ir::AttentionArithmetic::kInt8 : ir::AttentionArithmetic::kF32;
+    }
+  }
+}
+
 }  // namespace
 
 Result<std::vector<TensorReport>> Quantize(ir::Graph& graph, const Options& options) {
@@ -159,6 +172,7 @@ Result<std::vector<TensorReport>> Quantize(ir::Graph& graph, const Options& opti
   RunInParallel(graph.tensors.size(), num_threads,
                 [&](size_t i) { reports[i] = QuantizeTensor(graph.tensors[i], choices[i]); });
   UpdateValueTypes(graph);
+  ChooseArithmetic(graph, options);
   return reports;
 }
 

@@ -1,4 +1,4 @@
-// Gives every tensor of a graph its type in the file.
+// Gives every tensor of a graph its type in the file, and its attention ops theirs.
 #ifndef EARSHOT_CONVERTER_QUANTIZE_QUANTIZE_H_
 #define EARSHOT_CONVERTER_QUANTIZE_QUANTIZE_H_
 
@@ -23,10 +23,13 @@ namespace earshot::quantize {
 //
 // Where a type does not fit (int4 needs columns in multiples of 32, f16 magnitudes up to 65504) a wider one
 // is taken; so it is for the tensors that the graph names in int4_exceptions.
+//
+// Attention ops that the graph names in int8_attention compute in 8 bits where `attention` is kI8.
 struct Options {
   DType weights = DType::kI8;  // kI8, kI4, kF16 or kF32
   std::optional<DType> vocabulary =
-      std::nullopt;          // as `weights`, but int8 where that is int4: 4 bits cost accuracy here
+      std::nullopt;  // as `weights`, but int8 where that is int4: 4 bits cost accuracy here
+  std::optional<DType> attention = std::nullopt;  // kF32 or kI8; kI8 where `weights` is kI8 or kI4
   unsigned num_threads = 0;  // 0: as many as the machine has; the result does not depend on it
 };
 

@@ -89,7 +89,9 @@ std::string AttentionText(const fb::Attention& attention) {
   std::string text = std::to_string(attention.num_heads()) + " heads";
   if (attention.num_kv_heads() != attention.num_heads())
     text += " on " + std::to_string(attention.num_kv_heads());
-  return text + ", " + LowerCase(fb::EnumNamePatternKind(attention.pattern()));
+  text += ", " + LowerCase(fb::EnumNamePatternKind(attention.pattern()));
+  if (attention.arithmetic() == fb::AttentionArithmetic::F32) return text;
+  return text + ", " + LowerCase(fb::EnumNameAttentionArithmetic(attention.arithmetic()));
 }
 
 std::string AttributesText(const fb::Op& op) {

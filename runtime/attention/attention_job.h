@@ -71,10 +71,11 @@ struct KeyRows {
   int64_t begin;
   int64_t step;
 
-  const T* operator()(int64_t i) const {
+  int64_t RowIndex(int64_t i) const {
     const int64_t position = begin + i * step;
-    return matrix.Row(order == nullptr ? position : order[position]);
+    return order == nullptr ? position : order[position];
   }
+  const T* operator()(int64_t i) const { return matrix.Row(RowIndex(i)); }
   KeyRows From(int64_t first) const { return {matrix, order, begin + first * step, step}; }
 };
 

@@ -3,31 +3,36 @@
 // consumes them.
 //
 // A pattern answers three questions:
-//   Order      In which order are queries and keys walked? The order of time, or an index list, which brings
-//   together what belongs
-//              together (the members of a cluster, the positions of one residue of a stride). From there on
-//              "position" means the position in that order.
-//   Range      Which positions of the keys does a block of query positions see at all? A few arithmetic
-//   progressions. RowLimits  Where the rows of the block do not all see all of a range: the interval that
-//   each row sees.
-// The kernel skips what no row of a block sees, masks only where rows differ, and gathers rows while it packs
+//
+// - Order: in which order are queries and keys walked? The order of time, or an index list that brings
+//   together what belongs together (the members of a cluster, the positions of one residue of a stride). From
+//   there on "position" means the position in that order.
+// - Range: which positions of the keys does a block of query positions see at all? A few arithmetic
+//   progressions.
+// - RowLimits: where the rows of the block do not all see all of a range, the interval that each row sees.
+//
+// The kernels skip what no row of a block sees, mask only where rows differ, and gather rows while they pack
 // them.
 //
-// How the known patterns are said in these words (w: window, s: stride, i: query position, b..e: the block):
-//   full                    one exact range [0, Tk)
-//   causal                  [0, e + Tk - Tq), limits [0, i + 1 + Tk - Tq)
-//   local                   [b - w, e + w), limits [i - w, i + w + 1)
-//   every s-th key          two ranges of step s beside a local one, limits [0, i - w) and [i + w + 1, Tk):
-//   what the window leaves dilated window          order both sides by (i mod s, i / s): it is a local window
-//   then Sparse Transformer      "strided" head: order by (i mod s, i / s), causal within a residue; or
-//   without an order, one diagonal
-//     (strided, fixed)      band [b - k s, e - k s) per k with limits [i - k s, i - k s + 1). "fixed": ranges
-//     of summary columns
-//   global tokens           an exact range of the global keys, beside the others; global queries: limits [0,
-//   Tk) in one range random blocks           one range per key block of the table, limits empty for rows of
-//   another query block mixed heads             ask another pattern per head clusters (LSH, k-means, order
-//   both sides by (cluster, time); one range per cluster in the block, limits empty for rows of other
-//     learned assignment)   clusters, [first, last key not later than the query) where causal
+// How the known patterns are said in these words, with w: window, s: stride, i: query position, [b, e): the
+// block:
+//
+// - full: one exact range [0, Tk).
+// - causal: range [0, e + Tk - Tq), limits [0, i + 1 + Tk - Tq).
+// - local: range [b - w, e + w), limits [i - w, i + w + 1).
+// - every s-th key beside a local window: two ranges of step s beside the local one, limits [0, i - w) and
+//   [i + w + 1, Tk): what the window leaves.
+// - dilated window: order both sides by (i mod s, i / s); it is a local window then.
+// - Sparse Transformer (Child et al. 2019), "strided" head: order by (i mod s, i / s), causal within a
+//   residue. Without an order, one diagonal band [b - k s, e - k s) per k, limits [i - k s, i - k s + 1).
+// - Sparse Transformer, "fixed" head: ranges of summary columns.
+// - global tokens: an exact range of the global keys, beside the others; global queries have limits [0, Tk)
+//   in one range.
+// - random blocks: one range per key block of the table, limits empty for rows of another query block.
+// - mixed heads: ask another pattern per head.
+// - clusters (LSH, k-means, learned assignment): order both sides by (cluster, time); one range per cluster
+//   in the block, limits empty for rows of other clusters, [first, last key not later than the query) where
+//   causal.
 #ifndef EARSHOT_RUNTIME_ATTENTION_ATTENTION_PATTERN_H_
 #define EARSHOT_RUNTIME_ATTENTION_ATTENTION_PATTERN_H_
 

@@ -14,11 +14,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 
 #include "hwy/highway.h"
 #include "runtime/attention/attention_job.h"
 #include "runtime/attention/attention_pack-inl.h"
+#include "runtime/attention/attention_tile-inl.h"
 #include "runtime/kernels/simd_targets.h"  // IWYU pragma: keep
 #include "runtime/kernels/vector_math-inl.h"
 
@@ -35,22 +35,12 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 namespace kn = earshot::kernels::HWY_NAMESPACE;
 
-using DF = hn::ScalableTag<float>;
-using VF = hn::Vec<DF>;
-constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(DF()));
-constexpr int64_t kPanelVecs = 3;
-constexpr int64_t kPanel = kPanelVecs * kLanes;
-static_assert(kPanel <= kMaxPanelQueries && kTileQueries % kPanel == 0);
-
 // Rows of the micro-kernel: kRows x 3 sums, 3 vectors of B and a broadcast of A must fit the registers.
 #if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
 constexpr size_t kRows = 8;
 #else
 constexpr size_t kRows = 4;
 #endif
-
-// First score of a maximum: finite, so that -inf (masked) minus it is -inf and not NaN.
-constexpr float kLowest = -std::numeric_limits<float>::max();
 
 // sum[r][n] += a[r] * row[n] for all rows r from kRow on. 64-bit ARM multiplies by a lane of a register,
 // which saves the broadcasts; GCC does so by itself, but with one register per factor, and then spills sums.
@@ -116,50 +106,16 @@ HWY_NOINLINE void Multiply(const float* a, int64_t a_stride, const float* b, int
   for (; r < rows; r += 4) MultiplyBlock<4, kVecs>(a + r, stride, b, count, alpha, c + r * kPanel);
 }
 
-// What the queries of a panel see of a range: keys in [any.begin, any.end) are seen by some, keys in
-// [all.begin, all.end) by all.
-struct PanelView {
-  KeyInterval any;
-  KeyInterval all;
-};
-
 // One tile of queries on its way through the keys.
 struct QueryTile {
   Workspace workspace;
   int64_t head_dim;
   int64_t padded_dim;  // rows of O^T, stride of the V tile
   int64_t num_rows;
-  alignas(64) int32_t first_key[kTileQueries];  // per query: the interval of keys of the range it sees
-  alignas(64) int32_t last_key[kTileQueries];
-  PanelView views[kTileQueries / kPanel];
+  TileLimits limits;
 
-  int64_t num_panels() const { return (num_rows + kPanel - 1) / kPanel; }
+  int64_t num_panels() const { return NumPanels(num_rows); }
 };
-
-// A packed tile of keys: `num_keys` keys of a range from its key number `begin` on.
-struct KeyTile {
-  int64_t begin;
-  int64_t num_keys;
-};
-
-// Scores outside a query's interval become -inf.
-template <size_t kVecs>
-HWY_INLINE void MaskScores(const QueryTile& tile, int64_t panel, const KeyTile& keys, int64_t begin,
-                           int64_t end) {
-  const DF d;
-  const hn::RebindToSigned<DF> di;
-  const auto minus_infinity = hn::Set(d, -std::numeric_limits<float>::infinity());
-  for (int64_t n = 0; n < int64_t{kVecs}; ++n) {
-    const auto first = hn::Load(di, tile.first_key + panel * kPanel + n * kLanes);
-    const auto last = hn::Load(di, tile.last_key + panel * kPanel + n * kLanes);
-    for (int64_t key = begin; key < end; ++key) {
-      const auto position = hn::Set(di, static_cast<int32_t>(keys.begin + key));
-      const auto visible = hn::And(hn::Ge(position, first), hn::Lt(position, last));
-      float* score = tile.workspace.scores + key * kPanel + n * kLanes;
-      hn::Store(hn::IfThenElse(hn::RebindMask(d, visible), hn::Load(d, score), minus_infinity), d, score);
-    }
-  }
-}
 
 // Scores (to base 2) become weights 2^(score - max); max, sum and alpha are brought up to date.
 template <size_t kVecs>
@@ -189,57 +145,17 @@ HWY_INLINE void UpdateSoftmax(const QueryTile& tile, int64_t panel, int64_t begi
 template <size_t kVecs>
 void AttendPanel(const QueryTile& tile, int64_t panel, const KeyTile& keys, bool exact) {
   const Workspace& work = tile.workspace;
-  int64_t begin = 0;
-  int64_t end = keys.num_keys;
-  bool masked = false;
-  if (!exact) {
-    const PanelView& view = tile.views[panel];
-    begin = std::max(begin, view.any.begin - keys.begin);
-    end = std::min(end, view.any.end - keys.begin);
-    masked = view.all.begin > keys.begin + begin || view.all.end < keys.begin + end;
-  }
+  const SeenKeys seen =
+      exact ? SeenKeys{0, keys.num_keys, false} : FindSeenKeys(tile.limits.views[panel], keys);
+  const auto [begin, end, masked] = seen;
   if (begin >= end) return;
   const int64_t aligned = begin / 4 * 4;  // MultiplyBlock wants whole blocks of 4 keys
   Multiply<kVecs>(work.k + aligned, kTileKeys, work.q + panel * kPanel * tile.head_dim, tile.head_dim,
                   nullptr, work.scores + aligned * kPanel, end - aligned);
-  if (masked) MaskScores<kVecs>(tile, panel, keys, begin, end);
+  if (masked) MaskScores<int64_t{kVecs}>(tile.limits, panel, keys, seen, work.scores);
   UpdateSoftmax<kVecs>(tile, panel, begin, end);
   Multiply<kVecs>(work.v + begin * tile.padded_dim, tile.padded_dim, work.scores + begin * kPanel,
                   end - begin, work.alpha, work.o + panel * kPanel * tile.padded_dim, tile.head_dim);
-}
-
-// Which keys of the range each row and each panel sees. False if none.
-bool FindLimits(const AttentionPattern& pattern, const QueryBlock& block, int64_t index,
-                const KeyRange& range, QueryTile* tile) {
-  KeyLimits limits[kTileQueries];
-  pattern.RowLimits(block, index, {limits, static_cast<size_t>(tile->num_rows)});
-  const int64_t num_keys = NumKeys(range);
-  bool any_row = false;
-  for (int64_t panel = 0; panel < tile->num_panels(); ++panel) {
-    constexpr int32_t kNone = std::numeric_limits<int32_t>::max();
-    PanelView view = {.any = {kNone, 0}, .all = {0, kNone}};
-    for (int64_t row = panel * kPanel; row < (panel + 1) * kPanel; ++row) {
-      const bool real = row < tile->num_rows;
-      const KeyInterval interval = real ? Clip(range, num_keys, limits[row]) : KeyInterval{};
-      tile->first_key[row] = interval.begin;
-      tile->last_key[row] = interval.end;
-      if (!real) continue;
-      view.all = {std::max(view.all.begin, interval.begin), std::min(view.all.end, interval.end)};
-      if (interval.begin == interval.end) continue;
-      view.any = {std::min(view.any.begin, interval.begin), std::max(view.any.end, interval.end)};
-      any_row = true;
-    }
-    tile->views[panel] = view;
-  }
-  return any_row;
-}
-
-bool IsSeen(const QueryTile& tile, const KeyTile& keys) {
-  for (int64_t panel = 0; panel < tile.num_panels(); ++panel) {
-    const KeyInterval any = tile.views[panel].any;
-    if (any.begin < keys.begin + keys.num_keys && keys.begin < any.end) return true;
-  }
-  return false;
 }
 
 template <class T>
@@ -247,7 +163,7 @@ void AttendRange(const AttentionHead<T>& head, const KeyRange& range, const Quer
   const int64_t num_keys = NumKeys(range);
   for (int64_t begin = 0; begin < num_keys; begin += kTileKeys) {
     const KeyTile keys = {begin, std::min(kTileKeys, num_keys - begin)};
-    if (!range.exact && !IsSeen(tile, keys)) continue;
+    if (!range.exact && !IsSeen(tile.limits, tile.num_panels(), keys)) continue;
     PackTransposed(head.Keys(range).From(begin), keys.num_keys, RoundUp(keys.num_keys, kRowPadding),
                    tile.head_dim, 1.0f, tile.workspace.k, kTileKeys);
     PackRows(head.Values(range).From(begin), keys.num_keys, tile.head_dim, tile.workspace.v, tile.padded_dim);
@@ -263,15 +179,6 @@ void AttendRange(const AttentionHead<T>& head, const KeyRange& range, const Quer
     }
   }
 }
-
-// Rows of a matrix at query positions.
-template <class T, class U>
-struct QueryRows {
-  const AttentionHead<U>& head;
-  Matrix<T> matrix;
-  int64_t begin;
-  T* operator()(int64_t i) const { return matrix.Row(head.QueryRow(begin + i)); }
-};
 
 template <class T>
 void LoadQueries(const AttentionHead<T>& head, int64_t query_begin, const QueryTile& tile) {
@@ -323,7 +230,7 @@ void AttendTile(const AttentionHead<T>& head, int64_t query_begin, int64_t query
   const int64_t num_ranges = head.pattern->NumRanges(block);
   for (int64_t index = 0; index < num_ranges; ++index) {
     const KeyRange range = head.pattern->Range(block, index);
-    if (!range.exact && !FindLimits(*head.pattern, block, index, range, &tile)) continue;
+    if (!range.exact && !FindLimits(*head.pattern, block, index, range, &tile.limits)) continue;
     AttendRange(head, range, tile);
   }
   StoreOutputs(head, query_begin, tile);

@@ -1,5 +1,6 @@
 // The SIMD target that dynamic dispatch chooses, as compiled code: not what the CPU offers, but what our
 // kernels really run.
+#define HWY_WANT_AVX3_DL  // the wider choice: some file has it
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/simd_targets.h"
 

@@ -1,7 +1,8 @@
 // Attention: multi-head scaled dot-product attention over the keys that a pattern selects. K and V may lie in
-// a KV cache.
+// a KV cache. In f32, or in 8 bits where the model allows it and the CPU gains by it.
 #include "runtime/attention/attention.h"
 
+#include "runtime/attention/attention_int8.h"
 #include "runtime/ops/op_registry.h"
 
 namespace earshot {
@@ -20,9 +21,25 @@ Result<const AttentionPattern*> PatternFrom(fb::PatternKind kind) {
                        static_cast<int>(kind));
 }
 
+Result<bool> MayRoundToInt8(fb::AttentionArithmetic arithmetic) {
+  switch (arithmetic) {
+    case fb::AttentionArithmetic::F32:
+      return false;
+    case fb::AttentionArithmetic::Int8:
+      return true;
+  }
+  return Status::Error(StatusCode::kUnsupported, "this build has no attention arithmetic %d",
+                       static_cast<int>(arithmetic));
+}
+
 class AttentionKernel final : public OpKernel {
  public:
-  explicit AttentionKernel(const AttentionParams& params) : params_(params) {}
+  AttentionKernel(const AttentionParams& params, bool is_int8) : params_(params), is_int8_(is_int8) {}
+
+  size_t WorkspaceBytes(size_t num_threads) const {
+    return is_int8_ ? Int8AttentionWorkspaceBytes(params_.shape, num_threads)
+                    : AttentionWorkspaceBytes(params_.shape, num_threads);
+  }
 
   Status Check(const OpOperands& operands) const override {
     const AttentionShape& shape = params_.shape;
@@ -50,10 +67,15 @@ class AttentionKernel final : public OpKernel {
                                         .k = operands.inputs[1].As<const T>(),
                                         .v = operands.inputs[2].As<const T>(),
                                         .out = operands.outputs[0].As<float>()};
-    Attend(params_, views, context.workspace, context.pool);
+    if (is_int8_) {
+      AttendInt8(params_, views, context.workspace, context.pool);
+    } else {
+      Attend(params_, views, context.workspace, context.pool);
+    }
   }
 
   AttentionParams params_;
+  bool is_int8_;
 };
 
 Result<AttentionKernel> Make(const OpSetup& setup) {
@@ -72,27 +94,22 @@ Result<AttentionKernel> Make(const OpSetup& setup) {
                          static_cast<long long>(q.cols));
   }
   EARSHOT_ASSIGN_OR_RETURN(const AttentionPattern* pattern, PatternFrom(attributes.pattern()));
+  EARSHOT_ASSIGN_OR_RETURN(const bool may_be_int8, MayRoundToInt8(attributes.arithmetic()));
   AttentionKernel kernel({.shape = {.num_heads = heads,
                                     .num_kv_heads = kv_heads,
                                     .head_dim = q.cols / heads,
                                     .max_queries = q.rows,
                                     .max_keys = k.rows},
                           .scale = attributes.scale(),
-                          .pattern = pattern});
+                          .pattern = pattern},
+                         may_be_int8 && Int8AttentionIsFaster());
   EARSHOT_RETURN_IF_ERROR(kernel.Check(setup.operands));
   return kernel;
 }
 
 Result<OpMemory> Measure(const OpSetup& setup) {
-  EARSHOT_RETURN_IF_ERROR(Make(setup).status());
-  const MatrixView& q = setup.operands.inputs[0];
-  const fb::Attention& attributes = *setup.op->attributes_as_Attention();
-  const AttentionShape shape = {.num_heads = attributes.num_heads(),
-                                .num_kv_heads = attributes.num_kv_heads(),
-                                .head_dim = q.cols / attributes.num_heads(),
-                                .max_queries = q.rows,
-                                .max_keys = setup.operands.inputs[1].rows};
-  return OpMemory{AlignUp(sizeof(AttentionKernel)), AttentionWorkspaceBytes(shape, setup.num_threads)};
+  EARSHOT_ASSIGN_OR_RETURN(const AttentionKernel kernel, Make(setup));
+  return OpMemory{AlignUp(sizeof(AttentionKernel)), kernel.WorkspaceBytes(setup.num_threads)};
 }
 
 Result<OpKernel*> Create(const OpSetup& setup, Arena& persistent, std::span<std::byte>) {

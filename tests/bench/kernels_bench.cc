@@ -14,7 +14,9 @@
 #include <string>
 #include <vector>
 
+#define HWY_WANT_AVX3_DL
 #include "runtime/attention/attention.h"
+#include "runtime/attention/attention_int8.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/simd_targets.h"
 
@@ -45,6 +47,25 @@ double MultiplyAdds(int64_t rounds, float* result) {
   return 2.0 * kChains * static_cast<double>(rounds) * static_cast<double>(hn::Lanes(d));
 }
 
+// The same in bytes: four products and sums to a 32-bit lane. Returns the number of operations.
+double QuadProducts(int64_t rounds, float* result) {
+  constexpr size_t kChains = 10;
+  const hn::ScalableTag<int32_t> d;
+  const hn::Repartition<uint8_t, decltype(d)> du8;
+  const hn::Repartition<int8_t, decltype(d)> di8;
+  const auto a = hn::Iota(du8, 1);
+  const auto b = hn::Iota(di8, 2);
+  hn::Vec<decltype(d)> sum[kChains];
+  for (size_t i = 0; i < kChains; ++i) sum[i] = hn::Set(d, static_cast<int32_t>(i));
+  for (int64_t round = 0; round < rounds; ++round) {
+    HWY_UNROLL(10)
+    for (size_t i = 0; i < kChains; ++i) sum[i] = hn::SumOfMulQuadAccumulate(d, a, b, sum[i]);
+  }
+  for (size_t i = 1; i < kChains; ++i) sum[0] = hn::Add(sum[0], sum[i]);
+  *result = static_cast<float>(hn::ReduceSum(d, sum[0]));
+  return 8.0 * kChains * static_cast<double>(rounds) * static_cast<double>(hn::Lanes(d));
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace earshot::bench
 HWY_AFTER_NAMESPACE();
@@ -53,6 +74,7 @@ HWY_AFTER_NAMESPACE();
 namespace earshot::bench {
 
 HWY_EXPORT(MultiplyAdds);
+HWY_EXPORT(QuadProducts);
 
 namespace {
 
@@ -90,51 +112,61 @@ Spread Rates(int runs, size_t num_threads, double amount, const std::function<vo
 
 using Pool = std::unique_ptr<pthreadpool, decltype(&pthreadpool_destroy)>;
 
-double PeakGflops(const ThreadPool& pool) {
+enum class Arithmetic { kFloat, kInt8 };
+
+// Multiplications and additions per second, times 1e-9.
+double PeakGops(Arithmetic arithmetic, const ThreadPool& pool) {
   constexpr int64_t kRounds = 300000;
-  std::vector<double> flops(pool.num_threads());
+  std::vector<double> ops(pool.num_threads());
   const double seconds = Seconds(pool.num_threads(), [&] {
     pool.ParallelFor(pool.num_threads(), [&](size_t task, size_t) {
       float result;
-      flops[task] = HWY_DYNAMIC_DISPATCH(MultiplyAdds)(kRounds, &result);
+      ops[task] = arithmetic == Arithmetic::kInt8 ? HWY_DYNAMIC_DISPATCH(QuadProducts)(kRounds, &result)
+                                                  : HWY_DYNAMIC_DISPATCH(MultiplyAdds)(kRounds, &result);
       g_sink = result;
     });
   });
   double total = 0.0;
-  for (const double share : flops) total += share;
+  for (const double share : ops) total += share;
   return total / seconds * 1e-9;
 }
 
 template <class T>
 struct AttentionRun {
-  AttentionRun(int64_t num_queries, int64_t num_keys, int64_t num_heads, int64_t head_dim,
-               const ThreadPool& thread_pool)
-      : width(num_heads * head_dim),
-        q(static_cast<size_t>(num_queries * width), 0.1f),
+  AttentionRun(const AttentionShape& shape, Arithmetic of_products, const ThreadPool& thread_pool)
+      : width(shape.num_heads * shape.head_dim),
+        arithmetic(of_products),
+        q(static_cast<size_t>(shape.max_queries * width), 0.1f),
         out(q.size()),
-        k(static_cast<size_t>(num_keys * width)),
+        k(static_cast<size_t>(shape.max_keys * width)),
         v(k.size()),
         pool(thread_pool) {
     for (size_t i = 0; i < q.size(); ++i) q[i] = std::sin(static_cast<float>(i));
     for (size_t i = 0; i < k.size(); ++i) Set(std::sin(0.3f * static_cast<float>(i)), &k[i]);
     for (size_t i = 0; i < v.size(); ++i) Set(std::sin(0.7f * static_cast<float>(i)), &v[i]);
-    params = {.shape = {num_heads, num_heads, head_dim, num_queries, num_keys}, .scale = 0.125f};
-    operands = {.q = {q.data(), num_queries, width, width},
-                .k = {k.data(), num_keys, width, width},
-                .v = {v.data(), num_keys, width, width},
-                .out = {out.data(), num_queries, width, width}};
-    workspace_bytes = AttentionWorkspaceBytes(params.shape, pool.num_threads());
+    params = {.shape = shape, .scale = 0.125f};
+    operands = {.q = {q.data(), shape.max_queries, width, width},
+                .k = {k.data(), shape.max_keys, width, width},
+                .v = {v.data(), shape.max_keys, width, width},
+                .out = {out.data(), shape.max_queries, width, width}};
+    workspace_bytes = arithmetic == Arithmetic::kInt8 ? Int8AttentionWorkspaceBytes(shape, pool.num_threads())
+                                                      : AttentionWorkspaceBytes(shape, pool.num_threads());
     workspace.reset(static_cast<std::byte*>(std::aligned_alloc(64, workspace_bytes)));
   }
   static void Set(float x, float* to) { *to = x; }
   static void Set(float x, Float16* to) { *to = ToFloat16(x); }
 
   void operator()() const {
-    Attend(params, operands, {workspace.get(), workspace_bytes}, pool);
+    if (arithmetic == Arithmetic::kInt8) {
+      AttendInt8(params, operands, {workspace.get(), workspace_bytes}, pool);
+    } else {
+      Attend(params, operands, {workspace.get(), workspace_bytes}, pool);
+    }
     g_sink = out[0];
   }
 
   int64_t width;
+  Arithmetic arithmetic;
   std::vector<float> q, out;
   std::vector<T> k, v;
   ThreadPool pool;
@@ -145,21 +177,22 @@ struct AttentionRun {
 };
 
 template <class T>
-void BenchEncoder(const char* name, int runs, int64_t head_dim, int64_t num_heads, const ThreadPool& pool) {
-  constexpr int64_t kLength = 1500;
-  const AttentionRun<T> attention(kLength, kLength, num_heads, head_dim, pool);
-  const double gflop = 4e-9 * kLength * kLength * static_cast<double>(num_heads * head_dim);
+void BenchEncoder(const char* name, int runs, const AttentionShape& shape, Arithmetic arithmetic,
+                  const ThreadPool& pool) {
+  const AttentionRun<T> attention(shape, arithmetic, pool);
+  const double gops =
+      4e-9 * static_cast<double>(shape.max_queries * shape.max_keys * shape.num_heads * shape.head_dim);
   attention();
   std::vector<double> rates, shares;
   for (int i = 0; i < runs; ++i) {
-    const double before = PeakGflops(pool);
-    const double rate = gflop / Seconds(pool.num_threads(), [&] { attention(); });
+    const double before = PeakGops(arithmetic, pool);
+    const double rate = gops / Seconds(pool.num_threads(), [&] { attention(); });
     rates.push_back(rate);
-    shares.push_back(rate / ((before + PeakGflops(pool)) / 2.0));
+    shares.push_back(rate / ((before + PeakGops(arithmetic, pool)) / 2.0));
   }
   const Spread rate(rates), share(shares);
-  std::printf("%-34s %zu threads  %7.2f ms  %6.1f GFLOP/s (%.1f..%.1f)  %3.0f %% of peak (%.0f..%.0f)\n",
-              name, pool.num_threads(), 1e3 * gflop / rate.median, rate.median, rate.min, rate.max,
+  std::printf("%-34s %zu threads  %7.2f ms  %6.1f Gop/s (%.1f..%.1f)  %3.0f %% of peak (%.0f..%.0f)\n", name,
+              pool.num_threads(), 1e3 * gops / rate.median, rate.median, rate.min, rate.max,
               100.0 * share.median, 100.0 * share.min, 100.0 * share.max);
 }
 
@@ -167,7 +200,7 @@ template <class T>
 void BenchDecoder(const char* name, int runs, int64_t num_queries, const ThreadPool& pool) {
   constexpr int64_t kKeys = 1500, kHeads = 6, kDim = 64;
   constexpr int kRepeats = 20;
-  const AttentionRun<T> attention(num_queries, kKeys, kHeads, kDim, pool);
+  const AttentionRun<T> attention({kHeads, kHeads, kDim, num_queries, kKeys}, Arithmetic::kFloat, pool);
   const double gbytes = 2e-9 * kKeys * kHeads * kDim * sizeof(T) * kRepeats;
   const Spread rate = Rates(runs, pool.num_threads(), gbytes, [&] {
     for (int i = 0; i < kRepeats; ++i) attention();
@@ -217,9 +250,12 @@ void Run(int runs) {
   for (const size_t num_threads : {size_t{1}, size_t{2}}) {
     const Pool native(pthreadpool_create(num_threads), &pthreadpool_destroy);
     const ThreadPool pool(native.get());
-    BenchEncoder<float>("attention 1500x1500, 6 x 64, f32", runs, 64, 6, pool);
-    BenchEncoder<Float16>("attention 1500x1500, 6 x 64, f16", runs, 64, 6, pool);
-    BenchEncoder<float>("attention 1500x1500, 8 x 36, f32", runs, 36, 8, pool);
+    constexpr AttentionShape kWhisper = {6, 6, 64, 1500, 1500}, kMoonshine = {8, 8, 36, 1500, 1500};
+    BenchEncoder<float>("attention 1500x1500, 6 x 64, f32", runs, kWhisper, Arithmetic::kFloat, pool);
+    BenchEncoder<Float16>("attention 1500x1500, 6 x 64, f16", runs, kWhisper, Arithmetic::kFloat, pool);
+    BenchEncoder<float>("attention 1500x1500, 6 x 64, int8", runs, kWhisper, Arithmetic::kInt8, pool);
+    BenchEncoder<float>("attention 1500x1500, 8 x 36, f32", runs, kMoonshine, Arithmetic::kFloat, pool);
+    BenchEncoder<float>("attention 1500x1500, 8 x 36, int8", runs, kMoonshine, Arithmetic::kInt8, pool);
     for (const int64_t num_queries : {1, 4, 8, 16}) {
       BenchDecoder<float>("decode, 1500 keys, 6 x 64, f32", runs, num_queries, pool);
       BenchDecoder<Float16>("decode, 1500 keys, 6 x 64, f16", runs, num_queries, pool);
@@ -234,9 +270,11 @@ void Run(int runs) {
 // EARSHOT_SIMD=AVX2 (or SSE4, ...) measures a lesser target than the best.
 int main(int argc, char** argv) {
   const char* wanted = std::getenv("EARSHOT_SIMD");
+  const int64_t supported = hwy::SupportedTargets();
   for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    // Bits of better targets are lower. The lesser ones stay for files that are not compiled for this one.
     if (wanted != nullptr && std::string(wanted) == hwy::TargetName(target))
-      hwy::SetSupportedTargetsForTest(target);
+      hwy::SetSupportedTargetsForTest(supported & -target);
   }
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   std::printf("SIMD target %s\n", earshot::kernels::SimdTargetName());

@@ -66,6 +66,7 @@ ir::Graph MakeGraph() {
   graph.tokenizer.special_tokens = {{"<|z|>", 1}, {"<|a|>", 3}};
   graph.tokenizer.timestamp_begin = 2;
   graph.generation.suppressed_tokens = {1, 2};
+  graph.int8_attention = {"attend"};
   REQUIRE(quantize::Quantize(graph, {.weights = DType::kI8}).ok());
   REQUIRE(plan::PlanMemory(graph).ok());
   return graph;
@@ -208,6 +209,7 @@ TEST_CASE("values, states and attributes arrive as they were") {
   CHECK(attention.num_heads() == 4);
   CHECK(attention.scale() == 0.125f);
   CHECK(attention.pattern() == fb::PatternKind::Causal);
+  CHECK(attention.arithmetic() == fb::AttentionArithmetic::Int8);
   CHECK(FindOp(model, "activate").attributes_as_Activate()->activation() == fb::Activation::Silu);
   CHECK(FindOp(model, "sum").attributes_type() == fb::OpAttributes::Add);
   CHECK(FindOp(model, "embed").attributes_type() == fb::OpAttributes::Embedding);

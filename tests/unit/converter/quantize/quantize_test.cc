@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "converter/ir/graph_builder.h"
@@ -151,6 +152,33 @@ TEST_CASE("the number of threads changes nothing") {
     CHECK(one.tensors[i].data == many.tensors[i].data);
     CHECK(one.tensors[i].scales == many.tensors[i].scales);
   }
+}
+
+TEST_CASE("the attention that the graph names computes in 8 bits where weights do, or as told") {
+  const auto arithmetic = [](const Options& options) {
+    ir::Graph graph;
+    ir::MethodBuilder method(graph, "run");
+    const ir::Dim one = ir::Dim::Fixed(1), width = ir::Dim::Fixed(kWidth);
+    const int x = method.AddInput({.name = "x", .rows = one, .cols = width});
+    const int y = method.Apply("encoder.0.attend", ir::Attention{}, {x, x, x});
+    const int out = method.AddOutput({.name = "out", .rows = one, .cols = width});
+    method.ApplyInto("decoder.0.attend", ir::Attention{}, {y, y, y}, out);
+    REQUIRE(std::move(method).Finish().ok());
+    graph.int8_attention = {"encoder.*"};
+    REQUIRE(Quantize(graph, options).ok());
+    std::vector<ir::AttentionArithmetic> found;
+    for (const ir::Op& op : graph.methods[0].ops)
+      found.push_back(std::get<ir::Attention>(op.attributes).arithmetic);
+    return found;
+  };
+  using enum ir::AttentionArithmetic;
+  const std::vector<ir::AttentionArithmetic> named = {kInt8, kF32}, none = {kF32, kF32};
+  CHECK(arithmetic({.weights = DType::kI8}) == named);
+  CHECK(arithmetic({.weights = DType::kI4}) == named);
+  CHECK(arithmetic({.weights = DType::kF16}) == none);
+  CHECK(arithmetic({.weights = DType::kF32}) == none);
+  CHECK(arithmetic({.weights = DType::kI8, .attention = DType::kF32}) == none);
+  CHECK(arithmetic({.weights = DType::kF32, .attention = DType::kI8}) == named);
 }
 
 TEST_CASE("a weight that is not finite is an error with its place") {

@@ -1,0 +1,100 @@
+// Layout of the workspace of 8-bit attention, and one key head in 8 bits.
+#ifndef EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_JOB_H_
+#define EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_JOB_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/attention/attention_job.h"
+
+namespace earshot::attention {
+
+// Rows of 8-bit K and V are padded with zeros to this many channels: whole vectors of any target.
+constexpr int64_t kInt8Channels = 16;
+// An 8-bit product sums up this many bytes at once: channels of a score, keys of a weighted value.
+constexpr int64_t kQuad = 4;
+// Largest magnitude of what is rounded; smaller ones count as this one, so that scales stay above zero.
+constexpr float kSmallestMagnitude = 1e-30f;
+
+// K and V of one key head. Dp: D padded to kInt8Channels.
+struct Int8Keys {
+  int8_t* k;                      // [Tk][Dp], rows of K minus k_mean, over k_scale
+  int8_t* v;                      // [Tk][Dp], rows of V minus v_mean, over v_scale
+  float* k_scale;                 // [Tk]
+  int32_t* k_shift;               // [Tk] -128 * sum of the row: undoes the offset of 128 that queries have
+  float* v_scale;                 // [Dp]
+  float* v_inverse;               // [Dp] 1 / v_scale
+  float *k_min, *k_max, *k_mean;  // [Dp] of each channel
+  float *v_min, *v_max, *v_mean;
+};
+
+// Scratch of one thread. "quads" lie together in memory.
+struct Int8Workspace {
+  uint8_t* q;         // [panels][Dp / 4][panel][4] queries, plus 128
+  float* q_scale;     // [kTileQueries]
+  int32_t* products;  // [kTileKeys or Dp][panel] sums of products of bytes
+  float* scores;      // [kTileKeys][panel], over q_scale. In place of the products it would be 3 % slower.
+  float* tile_max;    // [kMaxPanelQueries] largest score of a query within the tile
+  uint8_t* weights;   // [kTileKeys / 4][panel][4]
+  int8_t* v;          // [kTileKeys / 4][Dp][4]
+  float* o;           // [panels][Dp][panel] sums of weighted values, over v_scale
+  float* max;         // [kTileQueries] running maximum of the scores of a query
+  float* sum;         // [kTileQueries] running sum of the weights, times 255
+  float* old_share;   // [kMaxPanelQueries] factor by which a new maximum shrinks the old sums
+  float* new_share;   // [kMaxPanelQueries] factor of the sums of this tile
+};
+
+// Hands out 64-byte aligned pieces from `base` on; counts only where base is nullptr.
+class WorkspacePieces {
+ public:
+  explicit WorkspacePieces(std::byte* base) : base_(base) {}
+
+  template <class T>
+  T* Take(int64_t elems) {
+    T* piece = base_ == nullptr ? nullptr : static_cast<T*>(static_cast<void*>(base_ + size_bytes_));
+    size_bytes_ += static_cast<size_t>(RoundUp(elems * static_cast<int64_t>(sizeof(T)), 64));
+    return piece;
+  }
+  size_t size_bytes() const { return size_bytes_; }
+
+ private:
+  std::byte* base_;
+  size_t size_bytes_ = 0;
+};
+
+inline size_t LayOutInt8Keys(const AttentionShape& shape, std::byte* base, Int8Keys* keys) {
+  WorkspacePieces pieces(base);
+  const int64_t dim = RoundUp(shape.head_dim, kInt8Channels);
+  keys->k = pieces.Take<int8_t>(shape.max_keys * dim);
+  keys->v = pieces.Take<int8_t>(shape.max_keys * dim);
+  keys->k_scale = pieces.Take<float>(shape.max_keys);
+  keys->k_shift = pieces.Take<int32_t>(shape.max_keys);
+  for (float** piece : {&keys->v_scale, &keys->v_inverse, &keys->k_min, &keys->k_max, &keys->k_mean,
+                        &keys->v_min, &keys->v_max, &keys->v_mean}) {
+    *piece = pieces.Take<float>(dim);
+  }
+  return pieces.size_bytes();
+}
+
+inline size_t LayOutInt8Workspace(const AttentionShape& shape, std::byte* base, Int8Workspace* workspace) {
+  WorkspacePieces pieces(base);
+  const int64_t dim = RoundUp(shape.head_dim, kInt8Channels);
+  workspace->q = pieces.Take<uint8_t>(kTileQueries * dim);
+  workspace->q_scale = pieces.Take<float>(kTileQueries);
+  workspace->products = pieces.Take<int32_t>(std::max(kTileKeys, dim) * kMaxPanelQueries);
+  workspace->tile_max = pieces.Take<float>(kMaxPanelQueries);
+  workspace->scores = pieces.Take<float>(kTileKeys * kMaxPanelQueries);
+  workspace->weights = pieces.Take<uint8_t>(kTileKeys * kMaxPanelQueries);
+  workspace->v = pieces.Take<int8_t>(kTileKeys * dim);
+  workspace->o = pieces.Take<float>(kTileQueries * dim);
+  workspace->max = pieces.Take<float>(kTileQueries);
+  workspace->sum = pieces.Take<float>(kTileQueries);
+  workspace->old_share = pieces.Take<float>(kMaxPanelQueries);
+  workspace->new_share = pieces.Take<float>(kMaxPanelQueries);
+  return pieces.size_bytes();
+}
+
+}  // namespace earshot::attention
+
+#endif  // EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_JOB_H_

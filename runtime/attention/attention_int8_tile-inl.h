@@ -1,0 +1,379 @@
+// 8-bit attention: a tile of 96 queries against the keys that its pattern selects, 64 at a time.
+//
+// As in attention_tiled-inl.h everything is computed transposed, queries along the vectors: S^T = K Q^T and
+// O^T = V^T P^T, by one micro-kernel that multiplies unsigned bytes (queries plus 128, or weights: a vector,
+// four bytes to a lane) by signed ones (four channels of a key, or four keys of a channel: one broadcast).
+// Rows of K are read where RoundKeys put them, in any selection; a tile of V is interleaved for each tile of
+// queries, which costs 2 % of the time.
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "hwy/highway.h"
+#include "runtime/attention/attention_int8_job.h"
+#include "runtime/attention/attention_int8_pack-inl.h"
+#include "runtime/attention/attention_pack-inl.h"
+#include "runtime/attention/attention_tile-inl.h"
+#include "runtime/kernels/simd_targets.h"  // IWYU pragma: keep
+#include "runtime/kernels/vector_math-inl.h"
+
+#if defined(EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_TILE_INL_H_
+#undef EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_TILE_INL_H_
+#else
+#define EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_TILE_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace earshot::attention {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+namespace kn = earshot::kernels::HWY_NAMESPACE;
+
+using DI32 = hn::RebindToSigned<DF>;
+using VI32 = hn::Vec<DI32>;
+using DU8 = hn::Repartition<uint8_t, DF>;
+using DI8 = hn::Repartition<int8_t, DF>;
+
+// Rows of the micro-kernel: kQuadRows x 3 sums, 3 vectors and a broadcast must fit the registers.
+#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
+constexpr size_t kQuadRows = 8;
+#else
+constexpr size_t kQuadRows = 4;
+#endif
+
+// A tile of selected keys, in rows of Int8Keys; the last key is repeated up to a multiple of 8.
+struct Int8KeyTile {
+  const int8_t* rows[kTileKeys];
+  float scale[kTileKeys];
+  int32_t shift[kTileKeys];
+};
+
+// One tile of queries on its way through the keys.
+struct Int8QueryTile {
+  Int8Workspace workspace;
+  int64_t head_dim;
+  int64_t padded_dim;
+  int64_t num_rows;
+  TileLimits limits;
+  Int8KeyTile keys;
+};
+
+// Where the micro-kernel finds four bytes of row r at step k.
+struct KeyQuads {
+  explicit KeyQuads(const int8_t* const* of_rows) {
+    for (size_t r = 0; r < kQuadRows; ++r) rows[r] = of_rows[r];
+  }
+  HWY_INLINE const int8_t* operator()(size_t r, size_t k) const { return rows[r] + k * kQuad; }
+  const int8_t* rows[kQuadRows];
+};
+struct ValueQuads {
+  HWY_INLINE const int8_t* operator()(size_t r, size_t k) const {
+    return values + k * step_bytes + r * kQuad;
+  }
+  const int8_t* values;
+  size_t step_bytes;
+};
+
+// c[r][n] = quads(r, 0) . b[0][n] + quads(r, 1) . b[1][n] + ... for kQuadRows rows and kVecs vectors of a
+// panel. Not inlined: GCC, which has another type for these sums than for their use as 32-bit numbers, keeps
+// two copies of each where it sees both, and spills them.
+template <size_t kVecs, class Quads>
+HWY_NOINLINE void MultiplyQuads(const Quads& quads, const uint8_t* HWY_RESTRICT b, size_t steps,
+                                int32_t* HWY_RESTRICT c) {
+  const DI32 di;
+  const DU8 du8;
+  const DI8 di8;
+  constexpr size_t kStride = kPanel, kVecLanes = kLanes, kPanelBytes = kPanel * kQuad;
+  const Quads at = quads;
+  VI32 sum[kQuadRows][kVecs];
+  HWY_UNROLL(8)
+  for (size_t r = 0; r < kQuadRows; ++r) {
+    HWY_UNROLL(3)
+    for (size_t n = 0; n < kVecs; ++n) sum[r][n] = hn::Zero(di);
+  }
+  for (size_t k = 0; k < steps; ++k) {
+    hn::Vec<DU8> row[kVecs];
+    HWY_UNROLL(3)
+    for (size_t n = 0; n < kVecs; ++n) row[n] = hn::Load(du8, b + k * kPanelBytes + n * kVecLanes * kQuad);
+    HWY_UNROLL(8)
+    for (size_t r = 0; r < kQuadRows; ++r) {
+      int32_t quad;
+      std::memcpy(&quad, at(r, k), sizeof(quad));
+      const auto factor = hn::BitCast(di8, hn::Set(di, quad));
+      HWY_UNROLL(3)
+      for (size_t n = 0; n < kVecs; ++n)
+        sum[r][n] = hn::SumOfMulQuadAccumulate(di, row[n], factor, sum[r][n]);
+    }
+  }
+  HWY_UNROLL(8)
+  for (size_t r = 0; r < kQuadRows; ++r) {
+    HWY_UNROLL(3)
+    for (size_t n = 0; n < kVecs; ++n) hn::Store(sum[r][n], di, c + r * kStride + n * kVecLanes);
+  }
+}
+
+// The products of keys [begin, end) become scores: scores[key][query], over the scale of the query.
+// max[query] is the largest.
+template <int64_t kVecs>
+HWY_NOINLINE void ScaleScores(const Int8KeyTile& keys, int64_t begin, int64_t end,
+                              const Int8Workspace& work) {
+  const DF d;
+  const DI32 di;
+  VF max[static_cast<size_t>(kVecs)];
+  for (int64_t n = 0; n < kVecs; ++n) max[n] = hn::Set(d, kLowest);
+  for (int64_t key = begin; key < end; ++key) {
+    const VF scale = hn::Set(d, keys.scale[key]);
+    const VI32 shift = hn::Set(di, keys.shift[key]);
+    HWY_UNROLL(3)
+    for (int64_t n = 0; n < kVecs; ++n) {
+      const VI32 product = hn::Add(hn::Load(di, work.products + key * kPanel + n * kLanes), shift);
+      const VF score = hn::Mul(hn::ConvertTo(d, product), scale);
+      hn::Store(score, d, work.scores + key * kPanel + n * kLanes);
+      max[n] = hn::Max(max[n], score);
+    }
+  }
+  for (int64_t n = 0; n < kVecs; ++n) hn::Store(max[n], d, work.tile_max + n * kLanes);
+}
+
+// max[query] once more, after scores were masked.
+template <int64_t kVecs>
+void FindMax(int64_t begin, int64_t end, const Int8Workspace& work) {
+  const DF d;
+  for (int64_t n = 0; n < kVecs; ++n) {
+    VF max = hn::Set(d, kLowest);
+    for (int64_t key = begin; key < end; ++key)
+      max = hn::Max(max, hn::Load(d, work.scores + key * kPanel + n * kLanes));
+    hn::Store(max, d, work.tile_max + n * kLanes);
+  }
+}
+
+// o[channel][query] = old_share * o + new_share * products[channel][query].
+template <int64_t kVecs>
+HWY_NOINLINE void AddProducts(const Int8Workspace& work, int64_t num_channels, float* HWY_RESTRICT o) {
+  const DF d;
+  const DI32 di;
+  VF old_share[static_cast<size_t>(kVecs)], new_share[static_cast<size_t>(kVecs)];
+  HWY_UNROLL(3)
+  for (int64_t n = 0; n < kVecs; ++n) {
+    old_share[n] = hn::Load(d, work.old_share + n * kLanes);
+    new_share[n] = hn::Load(d, work.new_share + n * kLanes);
+  }
+  for (int64_t channel = 0; channel < num_channels; ++channel) {
+    HWY_UNROLL(3)
+    for (int64_t n = 0; n < kVecs; ++n) {
+      const VF product = hn::ConvertTo(d, hn::Load(di, work.products + channel * kPanel + n * kLanes));
+      float* to = o + channel * kPanel + n * kLanes;
+      hn::Store(hn::MulAdd(hn::Load(d, to), old_share[n], hn::Mul(product, new_share[n])), d, to);
+    }
+  }
+}
+
+// 255 * 2^x for x <= 0, as a factor and a power of two whose product is exact. Relative error below 8e-5, a
+// fiftieth of the rounding to come; factor below 255.5 at x = 0, so that no byte overflows. 0 below -126.5
+// and for -inf.
+HWY_INLINE void WeightFactors(VF x, VF* factor, VF* power) {
+  const DF d;
+  x = hn::Max(x, hn::Set(d, -127.0f));
+  const VF biased = hn::Add(x, kn::RoundingBias(d));
+  const VF f = hn::Sub(x, hn::Sub(biased, kn::RoundingBias(d)));
+  VF p = hn::MulAdd(f, hn::Set(d, 14.0687756f), hn::Set(d, 61.8658362f));
+  p = hn::MulAdd(p, f, hn::Set(d, 176.781552f));
+  *factor = hn::MulAdd(p, f, hn::Set(d, 254.981659f));
+  *power = kn::PowerOfTwo(d, biased);
+}
+
+// The weights of four keys as bytes side by side; adds the weights to *total.
+HWY_INLINE hn::Vec<DU8> FourWeights(const float* HWY_RESTRICT scores, VF max, VF scale, VF* total) {
+  const DF d;
+  const hn::RebindToUnsigned<DF> du;
+  // Adding 2^23 rounds to an integer, which then lies in the low bits. Its own bits leave the word with the
+  // shifts; those of the first key are taken away.
+  constexpr uint32_t kIntegerBits = 0x4B000000u;
+  const VF to_integer = hn::BitCast(d, hn::Set(du, kIntegerBits));
+  hn::Vec<decltype(du)> bits[static_cast<size_t>(kQuad)];
+  HWY_UNROLL(4)
+  for (int64_t j = 0; j < kQuad; ++j) {
+    VF factor, power;
+    WeightFactors(hn::Mul(hn::Sub(hn::Load(d, scores + j * kPanel), max), scale), &factor, &power);
+    *total = hn::MulAdd(factor, power, *total);
+    bits[j] = hn::BitCast(du, hn::MulAdd(factor, power, to_integer));
+  }
+  const auto first = hn::Xor(bits[0], hn::Set(du, kIntegerBits));
+  const auto all = hn::Xor3(hn::Xor(first, hn::ShiftLeft<8>(bits[1])), hn::ShiftLeft<16>(bits[2]),
+                            hn::ShiftLeft<24>(bits[3]));
+  return hn::BitCast(DU8(), all);
+}
+
+// Scores of keys [begin, end), whole quads, become weights relative to their largest; max, sum and the shares
+// are brought up to date.
+template <int64_t kVecs>
+HWY_INLINE void UpdateWeights(const Int8Workspace& work, int64_t panel, int64_t begin, int64_t end) {
+  const DF d;
+  for (int64_t n = 0; n < kVecs; ++n) {
+    const float* scores = work.scores + n * kLanes;
+    float* max = work.max + panel * kPanel + n * kLanes;
+    float* sum = work.sum + panel * kPanel + n * kLanes;
+    const VF scale = hn::Load(d, work.q_scale + panel * kPanel + n * kLanes);
+    const VF tile_max = hn::Load(d, work.tile_max + n * kLanes);
+    VF total = hn::Zero(d);
+    for (int64_t key = begin; key < end; key += kQuad) {
+      const auto weights = FourWeights(scores + key * kPanel, tile_max, scale, &total);
+      hn::Store(weights, DU8(), work.weights + key * kPanel + n * kLanes * kQuad);
+    }
+    const VF scaled_max = hn::Max(hn::Mul(tile_max, scale), hn::Set(d, kLowest));
+    const VF old_max = hn::Load(d, max);
+    const VF new_max = hn::Max(old_max, scaled_max);
+    const VF old_share = kn::Exp2(d, hn::Sub(old_max, new_max));
+    const VF new_share = kn::Exp2(d, hn::Sub(scaled_max, new_max));
+    hn::Store(new_max, d, max);
+    hn::Store(hn::MulAdd(hn::Load(d, sum), old_share, hn::Mul(total, new_share)), d, sum);
+    hn::Store(old_share, d, work.old_share + n * kLanes);
+    hn::Store(new_share, d, work.new_share + n * kLanes);
+  }
+}
+
+// Keys outside [seen.begin, seen.end) that share a quad with one inside get no weight.
+HWY_INLINE void ClearPartQuads(const SeenKeys& seen, float* HWY_RESTRICT scores) {
+  const float minus_infinity = -std::numeric_limits<float>::infinity();
+  for (int64_t key = seen.begin / kQuad * kQuad; key < seen.begin; ++key)
+    std::fill_n(scores + key * kPanel, kPanel, minus_infinity);
+  for (int64_t key = seen.end; key < RoundUp(seen.end, kQuad); ++key)
+    std::fill_n(scores + key * kPanel, kPanel, minus_infinity);
+}
+
+template <int64_t kVecs>
+void AttendInt8Panel(const Int8QueryTile& tile, int64_t panel, const KeyTile& keys, bool exact) {
+  const Int8Workspace& work = tile.workspace;
+  const SeenKeys seen =
+      exact ? SeenKeys{0, keys.num_keys, false} : FindSeenKeys(tile.limits.views[panel], keys);
+  if (seen.begin >= seen.end) return;
+  constexpr size_t kWidth = kVecs;
+  constexpr int64_t kBlock = kQuadRows;
+  const uint8_t* q = work.q + panel * kPanel * tile.padded_dim;
+  const size_t channel_steps = static_cast<size_t>(RoundUp(tile.head_dim, kQuad) / kQuad);
+  for (int64_t key = seen.begin / kBlock * kBlock; key < seen.end; key += kBlock) {
+    MultiplyQuads<kWidth>(KeyQuads(tile.keys.rows + key), q, channel_steps, work.products + key * kPanel);
+  }
+  ScaleScores<kVecs>(tile.keys, seen.begin, seen.end, work);
+  if (seen.masked) {
+    MaskScores<kVecs>(tile.limits, panel, keys, seen, work.scores);
+    FindMax<kVecs>(seen.begin, seen.end, work);
+  }
+  ClearPartQuads(seen, work.scores);
+  const int64_t begin = seen.begin / kQuad * kQuad;
+  const int64_t end = RoundUp(seen.end, kQuad);
+  UpdateWeights<kVecs>(work, panel, begin, end);
+  const uint8_t* weights = work.weights + begin * kPanel;
+  const size_t key_steps = static_cast<size_t>((end - begin) / kQuad);
+  for (int64_t channel = 0; channel < tile.head_dim; channel += kBlock) {
+    const ValueQuads values = {work.v + begin * tile.padded_dim + channel * kQuad,
+                               static_cast<size_t>(tile.padded_dim * kQuad)};
+    MultiplyQuads<kWidth>(values, weights, key_steps, work.products + channel * kPanel);
+  }
+  AddProducts<kVecs>(work, tile.head_dim, work.o + panel * kPanel * tile.padded_dim);
+}
+
+// Points `tile` at `num_keys` keys of a range.
+HWY_INLINE void SelectKeys(const Int8Keys& keys, const KeyRows<int8_t>& rows, int64_t num_keys,
+                           Int8KeyTile* tile) {
+  for (int64_t i = 0; i < RoundUp(num_keys, kRowPadding); ++i) {
+    const int64_t row = rows.RowIndex(std::min(i, num_keys - 1));
+    tile->rows[i] = rows.matrix.Row(row);
+    tile->scale[i] = keys.k_scale[row];
+    tile->shift[i] = keys.k_shift[row];
+  }
+}
+
+template <class T>
+void AttendInt8Range(const AttentionHead<T>& head, const Int8Keys& keys, const KeyRange& range,
+                     Int8QueryTile* tile) {
+  const int64_t num_keys = NumKeys(range);
+  const int64_t num_panels = NumPanels(tile->num_rows);
+  const Matrix<const int8_t> k = {keys.k, head.k.rows, tile->padded_dim, tile->padded_dim};
+  const Matrix<const int8_t> v = {keys.v, head.v.rows, tile->padded_dim, tile->padded_dim};
+  for (int64_t begin = 0; begin < num_keys; begin += kTileKeys) {
+    const KeyTile selected = {begin, std::min(kTileKeys, num_keys - begin)};
+    if (!range.exact && !IsSeen(tile->limits, num_panels, selected)) continue;
+    const KeyRows<int8_t> rows = {k, head.order.keys.data(), range.begin + begin * range.step, range.step};
+    SelectKeys(keys, rows, selected.num_keys, &tile->keys);
+    PackQuads(KeyRows<int8_t>{v, rows.order, rows.begin, rows.step}, selected.num_keys, tile->padded_dim,
+              tile->workspace.v);
+    for (int64_t panel = 0; panel < num_panels; ++panel) {
+      const int64_t num_rows = std::min(kPanel, tile->num_rows - panel * kPanel);
+      if (num_rows > 2 * kLanes) {
+        AttendInt8Panel<3>(*tile, panel, selected, range.exact);
+      } else if (num_rows > kLanes) {
+        AttendInt8Panel<2>(*tile, panel, selected, range.exact);
+      } else {
+        AttendInt8Panel<1>(*tile, panel, selected, range.exact);
+      }
+    }
+  }
+}
+
+template <class T>
+void LoadInt8Queries(const AttentionHead<T>& head, int64_t query_begin, const Int8QueryTile& tile) {
+  constexpr float kLog2E = 1.44269504f;  // scores to base 2: exponentials are cheaper
+  const Int8Workspace& work = tile.workspace;
+  const int64_t padded_rows = NumPanels(tile.num_rows) * kPanel;
+  std::fill_n(work.q_scale, padded_rows, 1.0f);
+  std::fill_n(work.max, padded_rows, kLowest);
+  std::fill_n(work.sum, padded_rows, 0.0f);
+  std::fill_n(work.o, padded_rows * tile.padded_dim, 0.0f);
+  for (int64_t begin = 0; begin < tile.num_rows; begin += kPanel) {
+    const QueryRows<const float, T> rows = {head, head.q, query_begin + begin};
+    RoundQueries(rows, std::min(kPanel, tile.num_rows - begin), kPanel, tile.head_dim, head.scale * kLog2E,
+                 work.v, work.q + begin * tile.padded_dim, work.q_scale + begin);
+  }
+}
+
+template <class T>
+void StoreInt8Outputs(const AttentionHead<T>& head, const Int8Keys& keys, int64_t query_begin,
+                      const Int8QueryTile& tile) {
+  const DF d;
+  const Int8Workspace& work = tile.workspace;
+  for (int64_t begin = 0; begin < tile.num_rows; begin += kPanel) {
+    float* o = work.o + begin * tile.padded_dim;
+    for (int64_t n = 0; n < kPanel; n += kLanes) {
+      const VF sum = hn::Load(d, work.sum + begin + n);
+      const auto any_key = hn::Gt(sum, hn::Zero(d));
+      const VF inverse = hn::Div(hn::Set(d, 1.0f), sum);
+      for (int64_t channel = 0; channel < tile.head_dim; ++channel) {
+        float* at = o + channel * kPanel + n;
+        const VF scaled = hn::Mul(hn::Mul(hn::Load(d, at), inverse), hn::Set(d, keys.v_scale[channel]));
+        const VF mean = hn::Set(d, keys.v_mean[channel]);
+        hn::Store(hn::IfThenElseZero(any_key, hn::Add(scaled, mean)), d, at);
+      }
+    }
+    const QueryRows<float, T> rows = {head, head.out, query_begin + begin};
+    UnpackTransposed(o, kPanel, tile.head_dim, rows, std::min(kPanel, tile.num_rows - begin));
+  }
+}
+
+// Attends the queries at positions [query_begin, query_end), at most kTileQueries.
+template <class T>
+void AttendInt8Tile(const AttentionHead<T>& head, const Int8Keys& keys, int64_t query_begin,
+                    int64_t query_end, const Int8Workspace& workspace) {
+  Int8QueryTile tile;
+  tile.workspace = workspace;
+  tile.head_dim = head.q.cols;
+  tile.padded_dim = RoundUp(head.q.cols, kInt8Channels);
+  tile.num_rows = query_end - query_begin;
+  LoadInt8Queries(head, query_begin, tile);
+  const QueryBlock block = head.Block(query_begin, query_end);
+  const int64_t num_ranges = head.pattern->NumRanges(block);
+  for (int64_t index = 0; index < num_ranges; ++index) {
+    const KeyRange range = head.pattern->Range(block, index);
+    if (!range.exact && !FindLimits(*head.pattern, block, index, range, &tile.limits)) continue;
+    AttendInt8Range(head, keys, range, &tile);
+  }
+  StoreInt8Outputs(head, keys, query_begin, tile);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace earshot::attention
+HWY_AFTER_NAMESPACE();
+
+#endif  // EARSHOT_RUNTIME_ATTENTION_ATTENTION_INT8_TILE_INL_H_
