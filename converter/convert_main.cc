@@ -5,10 +5,12 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "converter/emit/flatbuffer_writer.h"
@@ -28,6 +30,8 @@
 #include "platform/cli/output.h"
 #include "platform/cli/units.h"
 #include "platform/files/atomic_file.h"
+#include "platform/files/input_files.h"
+#include "platform/files/mapped_file.h"
 #include "platform/files/memory_block.h"
 #include "runtime/core/dtype.h"
 #include "runtime/core/status.h"
@@ -151,6 +155,19 @@ std::string Summary(const ConvertOptions& options, const CheckedModel& model,
   return text + "\n";
 }
 
+// No file of the checkpoint may be lost; a model file that was put beside them may be replaced by a new one.
+Status CheckCheckpointIsKept(const ConvertOptions& options) {
+  const Result<MappedFile> present = MappedFile::Open(options.output);
+  if (present.ok() && IsModelFile(present->bytes())) return Status::Ok();
+  InputFiles inputs;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(options.input, error), end; !error && entry != end;
+       entry.increment(error)) {
+    inputs.Add(entry->path().string());
+  }
+  return inputs.Check(options.output);
+}
+
 Status Convert(const ConvertOptions& options) {
   cli::Console& console = cli::GetConsole();
   console.SetProgress(options.input, "reading the checkpoint");
@@ -191,6 +208,10 @@ int Run(int argc, char** argv) {
     return app.exit(error) == 0 ? cli::kExitOk : cli::kExitUsage;
   }
   cli::GetConsole().SetQuiet(options.quiet);
+  if (const Status kept = CheckCheckpointIsKept(options); !kept.ok()) {
+    cli::GetConsole().Error(kept);
+    return cli::kExitUsage;
+  }
   const Status status = Convert(options);
   cli::GetConsole().ClearProgress();
   if (status.code() == StatusCode::kCancelled && cli::Interrupted()) return cli::InterruptedExitCode();

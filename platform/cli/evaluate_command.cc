@@ -23,6 +23,7 @@
 #include "platform/cli/speech_model.h"
 #include "platform/cli/tsv.h"
 #include "platform/files/atomic_file.h"
+#include "platform/files/input_files.h"
 
 namespace earshot::cli {
 namespace {
@@ -45,8 +46,8 @@ struct Options {
 };
 
 // The clips that are asked for and that the model knows the language of.
-Result<std::vector<ManifestClip>> ChooseClips(const Options& options, const SpeechModel& model) {
-  EARSHOT_ASSIGN_OR_RETURN(std::vector<ManifestClip> clips, ReadManifest(options.manifest));
+Result<std::vector<ManifestClip>> ChooseClips(std::vector<ManifestClip> clips, const Options& options,
+                                              const SpeechModel& model) {
   if (!options.language.empty())
     std::erase_if(clips, [&](const ManifestClip& clip) { return clip.language != options.language; });
   const size_t num_asked_for = clips.size();
@@ -124,6 +125,14 @@ struct Files {
   std::optional<TextsById> other;
 };
 
+Status CheckInputsAreKept(const Options& options, const std::vector<ManifestClip>& clips) {
+  InputFiles inputs;
+  for (const std::string& path : {options.model, options.manifest, options.spelling, options.compare})
+    inputs.Add(path);
+  for (const ManifestClip& clip : clips) inputs.Add(clip.path);
+  return inputs.Check(options.output);
+}
+
 Result<Files> OpenFiles(const Options& options) {
   Files files;
   if (!options.output.empty()) {
@@ -136,11 +145,17 @@ Result<Files> OpenFiles(const Options& options) {
 }
 
 Result<int> Evaluate(const Options& options) {
+  EARSHOT_ASSIGN_OR_RETURN(std::vector<ManifestClip> all_clips, ReadManifest(options.manifest));
+  if (const Status kept = CheckInputsAreKept(options, all_clips); !kept.ok()) {
+    GetConsole().Error(kept);
+    return kExitUsage;
+  }
   EARSHOT_ASSIGN_OR_RETURN(const Scorer scorer, MakeScorer(options));
   EARSHOT_ASSIGN_OR_RETURN(Files files, OpenFiles(options));
   EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model, LoadedModel::Load(options.model, options.num_threads));
   EARSHOT_ASSIGN_OR_RETURN(const std::unique_ptr<SpeechModel> speech_model, CreateSpeechModel(model));
-  EARSHOT_ASSIGN_OR_RETURN(const std::vector<ManifestClip> clips, ChooseClips(options, *speech_model));
+  EARSHOT_ASSIGN_OR_RETURN(const std::vector<ManifestClip> clips,
+                           ChooseClips(std::move(all_clips), options, *speech_model));
   Run run = EvaluateClips(*speech_model, clips, scorer, options);
   if (run.num_failed > 0) GetConsole().Error("%zu clips failed and are not counted", run.num_failed);
   if (files.output) {

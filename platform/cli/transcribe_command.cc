@@ -26,7 +26,6 @@ namespace earshot::cli {
 namespace {
 
 struct Options {
-  std::string model;
   OutputPlan outputs;
   std::vector<std::string> formats = {"txt"};
   size_t num_threads = 0;
@@ -160,7 +159,7 @@ int Run(Options& options) {
     if (const Status status = PrepareOutputDirectory(options.outputs.directory); !status.ok())
       return Fail(status, kExitFailure);
   }
-  const auto model = LoadedModel::Load(options.model, options.num_threads);
+  const auto model = LoadedModel::Load(options.outputs.model, options.num_threads);
   if (!model.ok()) return Fail(model.status(), kExitFailure);
   const auto speech_model = CreateSpeechModel(model.value());
   if (!speech_model.ok()) return Fail(speech_model.status(), kExitFailure);
@@ -199,7 +198,7 @@ void AddTranscribeCommand(CLI::App& app, Command& chosen) {
   CLI::App& command = *app.add_subcommand("transcribe", "Turn recorded speech into text");
   command.add_option("FILE", options->outputs.inputs, "recordings: WAV, FLAC or MP3; - is standard input")
       ->required();
-  command.add_option("-m,--model", options->model, "model file made by earshot-convert")
+  command.add_option("-m,--model", options->outputs.model, "model file made by earshot-convert")
       ->type_name("MODEL")
       ->required();
   AddOutputOptions(command, *options);

@@ -98,6 +98,19 @@ class Evaluate(EarshotTest):
         self.assert_fails(result, 1, "gone.wav", "1 clips failed")
         self.assertIn("WER 0.00 %", result.stdout)
 
+    def test_no_input_is_replaced_by_the_output(self):
+        table, model = self.folder / "texts.tsv", self.folder / "model.earshot"
+        table.write_text("id\ttext\n")
+        model.symlink_to(TINY)
+        clip = self.folder / "clips" / "beckett.wav"
+        more = ("--compare", table, "--spelling", self.folder / "link.tsv")
+        (self.folder / "link.tsv").symlink_to(table)
+        for path in (self.manifest, table, model, clip):
+            with self.subTest(path=path):
+                before = path.read_bytes()
+                self.assert_fails(self.evaluate("--output", path, *more), 2, "replace the input", path)
+                self.assertEqual(path.read_bytes(), before)
+
     def test_errors(self):
         self.assert_fails(earshot("evaluate", "--model", TINY, "--manifest", "no-such.tsv"), 1, "no-such.tsv")
         self.assert_fails(self.evaluate("--language", "xx"), 1, self.manifest)

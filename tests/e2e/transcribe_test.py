@@ -318,6 +318,24 @@ class Errors(EarshotTest):
         self.assert_fails(result, 2, BECKETT, other, "beckett.txt")
         self.assertFalse(target.exists())
 
+    def test_a_recording_is_not_replaced_by_its_transcript(self):
+        recording, other = self.folder / "talk.txt", self.folder / "other.json"
+        recording.write_bytes(BECKETT.read_bytes())
+        other.symlink_to(BECKETT)
+        result = transcribe(recording, "--output-dir", self.folder)
+        self.assert_fails(result, 2, "replace the input", recording)
+        self.assert_fails(transcribe(other, "--format", "srt,json", "--output-dir", self.folder), 2, other)
+        with open(recording, "rb") as file:
+            self.assert_fails(transcribe("-", "--output-dir", self.stdin_folder(recording), stdin=file), 2, "stdin.txt")
+        self.assertEqual(recording.read_bytes(), BECKETT.read_bytes())
+
+    def stdin_folder(self, recording):
+        """A folder in which the transcript of standard input would be the recording."""
+        folder = self.folder / "stdin"
+        folder.mkdir()
+        os.link(recording, folder / "stdin.txt")
+        return folder
+
     def test_an_output_directory_that_cannot_be(self):
         path = self.folder / "file"
         path.touch()
