@@ -6,6 +6,7 @@
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -23,6 +24,7 @@
 #include "converter/plan/plan_verifier.h"
 #include "converter/quantize/quantization_report.h"
 #include "converter/quantize/quantize.h"
+#include "models/whisper/config.h"
 #include "platform/cli/console.h"
 #include "platform/cli/exit_code.h"
 #include "platform/cli/interrupt.h"
@@ -68,8 +70,16 @@ void AddTypeOption(CLI::App& app, const std::string& name, const std::string& he
       ->check(CLI::IsMember({"int8", "int4", "f16", "f32"}));
 }
 
+// What is longer than the model can take is refused when that is known.
+std::function<std::string(const std::string&)> AtLeast(int64_t minimum, const char* unit) {
+  return [minimum, unit](const std::string& text) {
+    int64_t length = 0;
+    if (CLI::detail::lexical_cast(text, length) && length >= minimum) return std::string();
+    return "\"" + text + "\" is too short; at least " + std::to_string(minimum) + " " + unit + " are needed";
+  };
+}
+
 void AddOptions(CLI::App& app, ConvertOptions& options) {
-  const CLI::Range any_length(int64_t{1}, int64_t{INT32_MAX});
   app.add_option("input", options.input, "directory of a Hugging Face or CTranslate2 checkpoint")->required();
   app.add_option("-o,--output", options.output, "model file to write")->required();
   AddTypeOption(app, "--weights", "type of the weight matrices (default int8)",
@@ -81,10 +91,10 @@ void AddOptions(CLI::App& app, ConvertOptions& options) {
                  "with int4: shell patterns of more tensors that stay int8, for example 'decoder.*.ffn.*'");
   app.add_option("--max-text-tokens", options.max_text_tokens,
                  "shorter text cache: less memory, shorter results")
-      ->check(any_length);
+      ->check(AtLeast(whisper::kMinTextTokens, "tokens"));
   app.add_option("--max-audio-frames", options.max_audio_frames,
                  "shorter windows, in encoder frames (20 ms for Whisper): less memory")
-      ->check(any_length);
+      ->check(AtLeast(whisper::kMinAudioFrames, "frames"));
   app.add_flag("--report", options.report, "print the error of every tensor and the memory plan");
   app.add_flag("--quiet", options.quiet, "print nothing but errors");
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """earshot-convert: what it refuses, and that it leaves the checkpoint alone."""
 
+import array
 import os
 import subprocess
 import unittest
 
 import checkpoint
-from support import BINARIES, EMULATOR, EarshotTest, earshot
+from support import BINARIES, EMULATOR, EarshotTest, earshot, write_wav
 
 
 def convert(*arguments):
@@ -47,6 +48,20 @@ class Outputs(ConvertTest):
         self.assertNotEqual(output.read_bytes(), first)
         output.write_text("notes")
         self.assert_fails(convert(self.checkpoint, "-o", output), 2, output)
+
+
+class Options(ConvertTest):
+
+    def test_limits_leave_room_to_work(self):
+        recording = self.folder / "noise.wav"
+        write_wav(recording, 16000, array.array("h", ((7919 * i) % 1001 for i in range(3 * 16000))))
+        self.assert_ok(convert(self.checkpoint, "-o", self.output, "--max-text-tokens", 16, "--max-audio-frames", 100))
+        self.assert_ok(earshot("transcribe", "--model", self.output, recording))
+        for option, length, bound in (("--max-text-tokens", 15, "16 tokens"), ("--max-audio-frames", 99, "100 frames"),
+                                      ("--max-text-tokens", "x", "16 tokens"), ("--max-audio-frames", -1, "100 frames")):
+            self.assert_fails(convert(self.checkpoint, "-o", self.output, option, length), 2, option, length, bound)
+        for option, length in (("--max-text-tokens", 33), ("--max-audio-frames", 201)):
+            self.assert_fails(convert(self.checkpoint, "-o", self.output, option, length), 1, length)
 
 
 if __name__ == "__main__":
