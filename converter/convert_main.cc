@@ -47,7 +47,6 @@ struct ConvertOptions {
   std::string input;
   std::string output;
   quantize::Options types;
-  std::vector<std::string> keep_int8;
   std::optional<int64_t> max_text_tokens;
   std::optional<int64_t> max_audio_frames;
   bool report = false;
@@ -87,7 +86,7 @@ void AddOptions(CLI::App& app, ConvertOptions& options) {
   AddTypeOption(app, "--vocabulary-weights",
                 "type of the token table (default as --weights, but int8 instead of int4)",
                 [&options](DType type) { options.types.vocabulary = type; });
-  app.add_option("--keep-int8", options.keep_int8,
+  app.add_option("--keep-int8", options.types.keep_int8,
                  "with int4: shell patterns of more tensors that stay int8, for example 'decoder.*.ffn.*'");
   app.add_option("--max-text-tokens", options.max_text_tokens,
                  "shorter text cache: less memory, shorter results")
@@ -165,6 +164,14 @@ std::string Summary(const ConvertOptions& options, const CheckedModel& model,
   return text + "\n";
 }
 
+Status CheckKeepInt8(const quantize::Options& types) {
+  const bool has_int4 = types.weights == DType::kI4 || types.vocabulary == DType::kI4;
+  if (has_int4 || types.keep_int8.empty()) return Status::Ok();
+  return Status::Error(StatusCode::kInvalidArgument,
+                       "--keep-int8 \"%s\" means nothing without --weights int4 or --vocabulary-weights int4",
+                       types.keep_int8.front().c_str());
+}
+
 // No file of the checkpoint may be lost; a model file that was put beside them may be replaced by a new one.
 Status CheckCheckpointIsKept(const ConvertOptions& options) {
   const Result<MappedFile> present = MappedFile::Open(options.output);
@@ -184,8 +191,6 @@ Status Convert(const ConvertOptions& options) {
   EARSHOT_ASSIGN_OR_RETURN(ir::Graph graph, checkpoint::ImportModel(options.input));
   EARSHOT_RETURN_IF_ERROR(ApplyLimits(graph, options));
   AddMetadata(graph, options);
-  graph.int4_exceptions.insert(graph.int4_exceptions.end(), options.keep_int8.begin(),
-                               options.keep_int8.end());
   console.SetProgress(options.input, "rewriting the graph");
   EARSHOT_RETURN_IF_ERROR(passes::RunPasses(graph, passes::Pipeline()));
   console.SetProgress(options.input, "quantizing the weights");
@@ -218,8 +223,9 @@ int Run(int argc, char** argv) {
     return app.exit(error) == 0 ? cli::kExitOk : cli::kExitUsage;
   }
   cli::GetConsole().SetQuiet(options.quiet);
-  if (const Status kept = CheckCheckpointIsKept(options); !kept.ok()) {
-    cli::GetConsole().Error(kept);
+  for (const Status& check : {CheckKeepInt8(options.types), CheckCheckpointIsKept(options)}) {
+    if (check.ok()) continue;
+    cli::GetConsole().Error(check);
     return cli::kExitUsage;
   }
   const Status status = Convert(options);

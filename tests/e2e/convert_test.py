@@ -63,6 +63,13 @@ class Options(ConvertTest):
         for option, length in (("--max-text-tokens", 33), ("--max-audio-frames", 201)):
             self.assert_fails(convert(self.checkpoint, "-o", self.output, option, length), 1, length)
 
+    def test_patterns_without_effect_are_named(self):
+        for more in (("--weights", "int4", "--keep-int8", "decoder.*.ffn.*"), ("--vocabulary-weights", "int4", "--keep-int8", "decoder.embedding.*")):
+            with self.subTest(more=more):
+                self.assert_ok(convert(self.checkpoint, "-o", self.output, *more))
+        self.assert_fails(convert(self.checkpoint, "-o", self.output, "--keep-int8", "zzz"), 2, '"zzz"', "int4")
+        self.assert_fails(convert(self.checkpoint, "-o", self.output, "--weights", "int4", "--keep-int8", "zzz"), 1, '"zzz"')
+
 
 if __name__ == "__main__":
     unittest.main()

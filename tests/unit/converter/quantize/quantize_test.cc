@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "converter/ir/graph_builder.h"
@@ -112,6 +113,26 @@ TEST_CASE("tensors that the graph excepts from int4 stay int8, and only from int
         CHECK(tensor.dtype == (weights == DType::kI4 ? DType::kI8 : DType::kF16));
     }
   }
+}
+
+TEST_CASE("the caller may keep more tensors int8, by patterns that have an effect") {
+  ir::Graph graph = MakeGraph();
+  graph.int4_exceptions = {"other.*"};  // of the graph builder, for a larger model perhaps
+  REQUIRE(Quantize(graph, {.weights = DType::kI4, .keep_int8 = {"widen.*", "narrow.?eight"}}).ok());
+  for (const ir::Tensor& tensor : graph.tensors) {
+    if (tensor.name == "narrow.weight") CHECK(tensor.dtype == DType::kI8);
+  }
+  const std::pair<DType, const char*> cases[] = {
+      {DType::kI4, "zzz"}, {DType::kI4, "conv.*"}, {DType::kI4, "norm.gamma"}, {DType::kI8, "narrow.*"}};
+  for (const auto& [weights, pattern] : cases) {
+    ir::Graph other = MakeGraph();
+    const Status status = Quantize(other, {.weights = weights, .keep_int8 = {pattern}}).status();
+    CHECK(status.code() == StatusCode::kInvalidArgument);
+  }
+  ir::Graph other = MakeGraph();
+  const std::string message =
+      Quantize(other, {.weights = DType::kI4, .keep_int8 = {"narrow.*", "zzz"}}).status().message();
+  CHECK(message.find("\"zzz\"") != std::string::npos);
 }
 
 TEST_CASE("f16 is not used where it would overflow") {
