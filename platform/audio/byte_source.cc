@@ -101,8 +101,18 @@ size_t ByteSource::Read(void* out, size_t bytes) {
   } else {
     std::memcpy(out, memory_.data() + position_, count);
   }
+  ApplyCorrection({static_cast<std::byte*>(out), count});
   position_ += count;
   return count;
+}
+
+// `piece` was read from position_ on.
+void ByteSource::ApplyCorrection(std::span<std::byte> piece) const {
+  for (size_t i = 0; corrected_offset_ && i < correction_.size(); ++i) {
+    const uint64_t offset = *corrected_offset_ + i;
+    if (offset >= position_ && offset - position_ < piece.size())
+      piece[static_cast<size_t>(offset - position_)] = correction_[i];
+  }
 }
 
 bool ByteSource::Seek(int64_t offset, Origin origin) {

@@ -223,6 +223,29 @@ class Inputs(EarshotTest):
         self.assert_ok(result)
         self.assertEqual(plain(result.stdout), "")
 
+    def test_a_wav_whose_lengths_were_never_filled_in_is_whole(self):
+        content = bytearray(BECKETT.read_bytes())
+        data = content.index(b"data")
+        content[4:8] = content[data + 4:data + 8] = bytes(4)
+        path = self.folder / "stream.wav"
+        path.write_bytes(content)
+        for result in (transcribe(path), transcribe("-", input=bytes(content))):
+            self.assert_ok(result)
+            self.assertEqual(result.stdout, transcribe(BECKETT).stdout)
+            self.assertNotIn("warning", result.stderr)
+
+    def test_no_samples_give_no_text(self):
+        path = self.folder / "nothing.wav"
+        write_wav(path, 16000, array.array("h"))
+        for model in (TINY, BASE):
+            result = transcribe(path, "--format", "json", model=model)
+            self.assert_ok(result)
+            document = json.loads(result.stdout)
+            self.assertEqual((document["text"], document["segments"], document["duration"]), ("", [], 0))
+        self.assertEqual(transcribe("-", input=path.read_bytes()).stdout, "")
+        self.assert_ok(transcribe(path, BECKETT, "--output-dir", self.folder))
+        self.assertEqual((self.folder / "nothing.txt").read_text(), "")
+
     def test_a_blink_of_audio_gives_no_text(self):
         path = self.folder / "blink.wav"
         write_wav(path, 16000, array.array("h", bytes(2 * 100)))
