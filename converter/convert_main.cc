@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -25,6 +24,7 @@
 #include "converter/quantize/quantization_report.h"
 #include "converter/quantize/quantize.h"
 #include "models/whisper/config.h"
+#include "platform/cli/command_line.h"
 #include "platform/cli/console.h"
 #include "platform/cli/exit_code.h"
 #include "platform/cli/interrupt.h"
@@ -217,11 +217,7 @@ int Run(int argc, char** argv) {
                "earshot-convert");
   app.set_version_flag("--version", "earshot-convert " EARSHOT_VERSION);
   AddOptions(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? cli::kExitOk : cli::kExitUsage;
-  }
+  if (const auto exit_code = cli::ParseCommandLine(app, argc, argv)) return *exit_code;
   cli::GetConsole().SetQuiet(options.quiet);
   for (const Status& check : {CheckKeepInt8(options.types), CheckCheckpointIsKept(options)}) {
     if (check.ok()) continue;
@@ -238,10 +234,11 @@ int Run(int argc, char** argv) {
 }  // namespace earshot
 
 int main(int argc, char** argv) {
+  earshot::cli::GetConsole().SetProgram("earshot-convert");
   try {
     return earshot::Run(argc, argv);
   } catch (const std::exception& error) {  // out of memory, mostly
-    std::fprintf(stderr, "earshot-convert: %s\n", error.what());
+    earshot::cli::GetConsole().Error("%s", error.what());
     return earshot::cli::kExitFailure;
   }
 }

@@ -37,8 +37,8 @@ struct AudioInfo {
 class AudioReader {
  public:
   // `path` "-" is standard input. Errors, with the path in the message:
-  // kNotFound, kIo: the operating system's words. kInvalidArgument: a directory, or a pipe longer than
-  // max_bytes. kUnsupported: not WAV, FLAC or MP3. kInvalidAudio: no bytes, no samples (but for a WAV
+  // kNotFound, kIo: the operating system's words. kInvalidArgument: no name, a directory, or a pipe longer
+  // than max_bytes. kUnsupported: not WAV, FLAC or MP3. kInvalidAudio: no bytes, no samples (but for a WAV
   // that says so itself), or a header with impossible values.
   static Result<AudioReader> Open(const char* path, const AudioLimits& limits = {});
 

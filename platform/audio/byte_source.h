@@ -24,8 +24,8 @@ class ByteSource {
   enum class Origin { kBegin, kCurrent };
 
   // A regular file is read as needed. "-" (standard input) and pipes are read to their end into memory first.
-  // kNotFound, kIo: the operating system's words; kInvalidArgument: a directory, or a pipe with more than
-  // max_pipe_bytes; kOutOfMemory.
+  // Errors: those of OpenError; kIo: the operating system's words; kInvalidArgument: a directory, or a pipe
+  // with more than max_pipe_bytes; kOutOfMemory.
   static Result<ByteSource> FromFile(const char* path, uint64_t max_pipe_bytes);
 
   // `bytes` must outlive the source.

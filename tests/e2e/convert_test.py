@@ -17,6 +17,8 @@ def convert(*arguments):
 
 class ConvertTest(EarshotTest):
 
+    program = "earshot-convert"
+
     def setUp(self):
         super().setUp()
         self.checkpoint = checkpoint.write(self.folder / "own")
@@ -51,6 +53,24 @@ class Outputs(ConvertTest):
 
 
 class Options(ConvertTest):
+
+    def test_wrong_command_lines(self):
+        for arguments, word in (((), "input is required"), ((self.checkpoint,), "--output is required"),
+                                (("--foo",), "--foo"), ((self.checkpoint, "-o", self.output, "--foo"), "--foo"),
+                                ((self.checkpoint, "-o", self.output, "--weights", "int3"), "int3")):
+            with self.subTest(arguments=arguments):
+                result = convert(*arguments)
+                self.assert_fails(result, 2, word, "see: earshot-convert --help")
+                self.assertEqual(result.stdout, "")
+        self.assertIn("--weights", convert("--help").stdout)
+        self.assertRegex(convert("--version").stdout, r"^earshot-convert [\d.]+$")
+
+    def test_outputs_that_cannot_be(self):
+        link = self.folder / "link.earshot"
+        link.symlink_to(self.folder / "nothing")
+        self.assert_fails(convert(self.checkpoint, "-o", link), 1, link, "is a link to a file that does not exist")
+        self.assert_fails(convert(self.checkpoint, "-o", "/dev/stdout"), 1, "/dev/stdout", "not a regular file")
+        self.assert_fails(convert(self.checkpoint, "-o", self.folder / "no" / "such"), 1, "create the directory first")
 
     def test_limits_leave_room_to_work(self):
         recording = self.folder / "noise.wav"

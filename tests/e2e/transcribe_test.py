@@ -285,8 +285,10 @@ class Errors(EarshotTest):
 
     def test_a_missing_file_does_not_stop_the_others(self):
         result = transcribe("no-such-file.wav", BECKETT)
-        self.assert_fails(result, 1, "no-such-file.wav", "No such file")
+        self.assert_fails(result, 1, "no-such-file.wav", "No such file", "check the path")
         self.assert_has_words(result.stdout, BECKETT_WORDS)
+        self.assert_fails(transcribe(""), 1, "the name of a file is empty")
+        self.assert_fails(transcribe(BECKETT, model=""), 1, "the name of a file is empty")
 
     def test_a_directory_as_a_recording(self):
         self.assert_fails(transcribe(self.folder), 1, self.folder, "directory")
@@ -331,6 +333,7 @@ class Errors(EarshotTest):
         for threads in ("0", "65", "many"):
             self.assert_fails(transcribe(BECKETT, threads=threads), 2, "threads")
         self.assert_fails(earshot("transcribe", BECKETT), 2, "--model", "earshot transcribe --help")
+        self.assert_fails(transcribe("--foo"), 2, "--foo", "earshot transcribe --help")
         self.assert_fails(earshot("transliterate", threads=None), 2, "transliterate", "earshot --help")
 
     def test_two_inputs_of_one_name(self):
