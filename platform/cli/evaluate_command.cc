@@ -1,5 +1,6 @@
 // `earshot evaluate`: error rate and speed of a model on recordings with known transcripts.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,9 +46,22 @@ struct Options {
   bool quiet = false;
 };
 
-// The clips that are asked for and that the model knows the language of.
+// A rate of errors by words needs words.
+void LeaveOutClipsWithoutWords(const Scorer& scorer, std::vector<ManifestClip>& clips) {
+  const auto has_no_words = [&scorer](const ManifestClip& clip) {
+    return scorer.Count(clip.language, clip.transcript, "").ReferenceTokens() == 0;
+  };
+  const auto first = std::ranges::find_if(clips, has_no_words);
+  if (first == clips.end()) return;
+  const std::string example = first->id;
+  const size_t num_left_out = std::erase_if(clips, has_no_words);
+  GetConsole().Warning("%zu clips are left out, \"%s\" for example: their transcripts have no words",
+                       num_left_out, example.c_str());
+}
+
+// The clips that are asked for, that the model knows the language of, and that can be scored.
 Result<std::vector<ManifestClip>> ChooseClips(std::vector<ManifestClip> clips, const Options& options,
-                                              const SpeechModel& model) {
+                                              const SpeechModel& model, const Scorer& scorer) {
   if (!options.language.empty())
     std::erase_if(clips, [&](const ManifestClip& clip) { return clip.language != options.language; });
   const size_t num_asked_for = clips.size();
@@ -57,10 +71,12 @@ Result<std::vector<ManifestClip>> ChooseClips(std::vector<ManifestClip> clips, c
     GetConsole().Warning("%zu clips are left out: the model does not know their language",
                          num_asked_for - clips.size());
   }
+  LeaveOutClipsWithoutWords(scorer, clips);
   if (clips.empty()) {
     return Status::Error(
         StatusCode::kInvalidArgument,
-        "%s has no clip to evaluate in a language that was asked for and that the model knows",
+        "%s has no clip to evaluate: with words in its transcript, in a language that was asked for and that "
+        "the model knows",
         options.manifest.c_str());
   }
   if (options.limit > 0 && clips.size() > options.limit) clips.resize(options.limit);
@@ -155,7 +171,7 @@ Result<int> Evaluate(const Options& options) {
   EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model, LoadedModel::Load(options.model, options.num_threads));
   EARSHOT_ASSIGN_OR_RETURN(const std::unique_ptr<SpeechModel> speech_model, CreateSpeechModel(model));
   EARSHOT_ASSIGN_OR_RETURN(const std::vector<ManifestClip> clips,
-                           ChooseClips(std::move(all_clips), options, *speech_model));
+                           ChooseClips(std::move(all_clips), options, *speech_model, scorer));
   Run run = EvaluateClips(*speech_model, clips, scorer, options);
   if (run.num_failed > 0) GetConsole().Error("%zu clips failed and are not counted", run.num_failed);
   if (files.output) {
