@@ -2,6 +2,7 @@
 """earshot-convert: what it refuses, and that it leaves the checkpoint alone."""
 
 import array
+import json
 import os
 import subprocess
 import unittest
@@ -50,6 +51,39 @@ class Outputs(ConvertTest):
         self.assertNotEqual(output.read_bytes(), first)
         output.write_text("notes")
         self.assert_fails(convert(self.checkpoint, "-o", output), 2, output)
+
+
+class Checkpoints(ConvertTest):
+
+    def assert_refused(self, *words):
+        self.assert_fails(convert(self.checkpoint, "-o", self.output), 1, *words)
+        self.assertFalse(self.output.exists())
+
+    def change_header(self, change):
+        """Applies a function to the text of the header of the weights."""
+        path = self.checkpoint / "model.safetensors"
+        content = path.read_bytes()
+        end = 8 + int.from_bytes(content[:8], "little")
+        header = change(content[8:end].decode()).encode()
+        path.write_bytes(len(header).to_bytes(8, "little") + header + content[end:])
+
+    def test_a_hole_in_the_vocabulary(self):
+        tokenizer = checkpoint.tokenizer()
+        del tokenizer["model"]["vocab"]["c"]
+        (self.checkpoint / "tokenizer.json").write_text(json.dumps(tokenizer))
+        self.assert_refused("tokenizer.json", "id 2;")
+
+    def test_whole_numbers_as_weights(self):
+        self.change_header(lambda header: header.replace("F32", "I32", 1))
+        self.assert_refused("model.encoder.conv1.weight", "I32")
+
+    def test_two_tensors_of_one_name(self):
+        self.change_header(lambda header: header.replace("conv1.weight", "conv1.bias", 1))
+        self.assert_refused("model.safetensors", "model.encoder.conv1.bias", "twice")
+
+    def test_a_pointer_of_git_lfs(self):
+        (self.checkpoint / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+        self.assert_refused("model.safetensors", "git lfs pull")
 
 
 class Options(ConvertTest):
