@@ -148,6 +148,26 @@ TEST_CASE("f16 is not used where it would overflow") {
   }
 }
 
+TEST_CASE("numbers too large for f16 are kept exactly, also in what is f16 beside int8") {
+  for (const DType weights : {DType::kI8, DType::kI4, DType::kF16}) {
+    ir::Graph graph = MakeGraph();
+    std::vector<float> expected;
+    for (ir::Tensor& tensor : graph.tensors) {
+      if (tensor.name != "conv.weight") continue;
+      tensor.values[3] = -65505.0f;
+      tensor.values[4] = 1e30f;
+      expected = tensor.values;
+    }
+    const auto reports = Quantize(graph, {.weights = weights});
+    REQUIRE(reports.ok());
+    for (size_t i = 0; i < graph.tensors.size(); ++i) {
+      if (graph.tensors[i].name != "conv.weight") continue;
+      CHECK(DecodeTensor(graph.tensors[i]) == expected);
+      CHECK(std::string(reports.value()[i].note) == "too large for f16");
+    }
+  }
+}
+
 TEST_CASE("reports state the bytes in the file") {
   ir::Graph graph = MakeGraph();
   const auto reports = Quantize(graph, {.weights = DType::kI8});
