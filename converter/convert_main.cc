@@ -2,13 +2,15 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "converter/emit/flatbuffer_writer.h"
@@ -21,6 +23,8 @@
 #include "converter/plan/plan_verifier.h"
 #include "converter/quantize/quantization_report.h"
 #include "converter/quantize/quantize.h"
+#include "models/whisper/config.h"
+#include "platform/cli/command_line.h"
 #include "platform/cli/console.h"
 #include "platform/cli/exit_code.h"
 #include "platform/cli/interrupt.h"
@@ -28,6 +32,8 @@
 #include "platform/cli/output.h"
 #include "platform/cli/units.h"
 #include "platform/files/atomic_file.h"
+#include "platform/files/input_files.h"
+#include "platform/files/mapped_file.h"
 #include "platform/files/memory_block.h"
 #include "runtime/core/dtype.h"
 #include "runtime/core/status.h"
@@ -41,7 +47,6 @@ struct ConvertOptions {
   std::string input;
   std::string output;
   quantize::Options types;
-  std::vector<std::string> keep_int8;
   std::optional<int64_t> max_text_tokens;
   std::optional<int64_t> max_audio_frames;
   bool report = false;
@@ -70,8 +75,16 @@ void AddTypeOption(CLI::App& app, const TypeOption& option, const Store& store) 
       ->check(CLI::IsMember(option.types));
 }
 
+// What is longer than the model can take is refused when that is known.
+std::function<std::string(const std::string&)> AtLeast(int64_t minimum, const char* unit) {
+  return [minimum, unit](const std::string& text) {
+    int64_t length = 0;
+    if (CLI::detail::lexical_cast(text, length) && length >= minimum) return std::string();
+    return "\"" + text + "\" is too short; at least " + std::to_string(minimum) + " " + unit + " are needed";
+  };
+}
+
 void AddOptions(CLI::App& app, ConvertOptions& options) {
-  const CLI::Range any_length(int64_t{1}, int64_t{INT32_MAX});
   app.add_option("input", options.input, "directory of a Hugging Face or CTranslate2 checkpoint")->required();
   app.add_option("-o,--output", options.output, "model file to write")->required();
   const std::vector<std::string> any_type = {"int8", "int4", "f16", "f32"};
@@ -86,14 +99,14 @@ void AddOptions(CLI::App& app, ConvertOptions& options) {
                  "numbers that the encoder's attention multiplies (default int8 with int8 or int4 weights)",
                  {"int8", "f32"}},
                 [&options](DType type) { options.types.attention = type; });
-  app.add_option("--keep-int8", options.keep_int8,
+  app.add_option("--keep-int8", options.types.keep_int8,
                  "with int4: shell patterns of more tensors that stay int8, for example 'decoder.*.ffn.*'");
   app.add_option("--max-text-tokens", options.max_text_tokens,
                  "shorter text cache: less memory, shorter results")
-      ->check(any_length);
+      ->check(AtLeast(whisper::kMinTextTokens, "tokens"));
   app.add_option("--max-audio-frames", options.max_audio_frames,
                  "shorter windows, in encoder frames (20 ms for Whisper): less memory")
-      ->check(any_length);
+      ->check(AtLeast(whisper::kMinAudioFrames, "frames"));
   app.add_flag("--report", options.report, "print the error of every tensor and the memory plan");
   app.add_flag("--quiet", options.quiet, "print nothing but errors");
 }
@@ -165,14 +178,33 @@ std::string Summary(const ConvertOptions& options, const CheckedModel& model,
   return text + "\n";
 }
 
+Status CheckKeepInt8(const quantize::Options& types) {
+  const bool has_int4 = types.weights == DType::kI4 || types.vocabulary == DType::kI4;
+  if (has_int4 || types.keep_int8.empty()) return Status::Ok();
+  return Status::Error(StatusCode::kInvalidArgument,
+                       "--keep-int8 \"%s\" means nothing without --weights int4 or --vocabulary-weights int4",
+                       types.keep_int8.front().c_str());
+}
+
+// No file of the checkpoint may be lost; a model file that was put beside them may be replaced by a new one.
+Status CheckCheckpointIsKept(const ConvertOptions& options) {
+  const Result<MappedFile> present = MappedFile::Open(options.output);
+  if (present.ok() && IsModelFile(present->bytes())) return Status::Ok();
+  InputFiles inputs;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(options.input, error), end; !error && entry != end;
+       entry.increment(error)) {
+    inputs.Add(entry->path().string());
+  }
+  return inputs.Check(options.output);
+}
+
 Status Convert(const ConvertOptions& options) {
   cli::Console& console = cli::GetConsole();
   console.SetProgress(options.input, "reading the checkpoint");
   EARSHOT_ASSIGN_OR_RETURN(ir::Graph graph, checkpoint::ImportModel(options.input));
   EARSHOT_RETURN_IF_ERROR(ApplyLimits(graph, options));
   AddMetadata(graph, options);
-  graph.int4_exceptions.insert(graph.int4_exceptions.end(), options.keep_int8.begin(),
-                               options.keep_int8.end());
   console.SetProgress(options.input, "rewriting the graph");
   EARSHOT_RETURN_IF_ERROR(passes::RunPasses(graph, passes::Pipeline()));
   console.SetProgress(options.input, "quantizing the weights");
@@ -199,12 +231,13 @@ int Run(int argc, char** argv) {
                "earshot-convert");
   app.set_version_flag("--version", "earshot-convert " EARSHOT_VERSION);
   AddOptions(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? cli::kExitOk : cli::kExitUsage;
-  }
+  if (const auto exit_code = cli::ParseCommandLine(app, argc, argv)) return *exit_code;
   cli::GetConsole().SetQuiet(options.quiet);
+  for (const Status& check : {CheckKeepInt8(options.types), CheckCheckpointIsKept(options)}) {
+    if (check.ok()) continue;
+    cli::GetConsole().Error(check);
+    return cli::kExitUsage;
+  }
   const Status status = Convert(options);
   cli::GetConsole().ClearProgress();
   if (status.code() == StatusCode::kCancelled && cli::Interrupted()) return cli::InterruptedExitCode();
@@ -215,10 +248,11 @@ int Run(int argc, char** argv) {
 }  // namespace earshot
 
 int main(int argc, char** argv) {
+  earshot::cli::GetConsole().SetProgram("earshot-convert");
   try {
     return earshot::Run(argc, argv);
   } catch (const std::exception& error) {  // out of memory, mostly
-    std::fprintf(stderr, "earshot-convert: %s\n", error.what());
+    earshot::cli::GetConsole().Error("%s", error.what());
     return earshot::cli::kExitFailure;
   }
 }

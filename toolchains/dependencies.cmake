@@ -6,7 +6,7 @@ find_package(Threads REQUIRED)
 if(NOT EARSHOT_ARCH) # a cross toolchain file has set it
   execute_process(COMMAND dpkg --print-architecture OUTPUT_VARIABLE EARSHOT_ARCH OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 endif()
-set(EARSHOT_DEPS_DIR "${CMAKE_SOURCE_DIR}/.deps" CACHE PATH "prefixes made by toolchains/bootstrap.sh")
+set(EARSHOT_DEPS_DIR "${PROJECT_SOURCE_DIR}/.deps" CACHE PATH "prefixes made by toolchains/bootstrap.sh")
 set(EARSHOT_DEPS_PREFIX "${EARSHOT_DEPS_DIR}/${EARSHOT_ARCH}/usr")
 if(EXISTS "${EARSHOT_DEPS_PREFIX}")
   list(PREPEND CMAKE_PREFIX_PATH "${EARSHOT_DEPS_PREFIX}")

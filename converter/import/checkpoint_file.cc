@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -12,6 +13,10 @@ namespace earshot::checkpoint {
 namespace {
 
 constexpr uint64_t kMaxTextBytes = uint64_t{64} << 20;
+
+// What stands in the place of a large file that a clone of a repository did not fetch, by
+// https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md.
+constexpr std::string_view kLfsPointerBegin = "version https://git-lfs.github.com/spec/";
 
 }  // namespace
 
@@ -31,7 +36,18 @@ Result<CheckpointFile> CheckpointFile::Open(const std::string& path) {
     const int reason = error ? error.value() : errno;
     return Status::Error(StatusCode::kIo, "cannot read \"%s\": %s", path.c_str(), std::strerror(reason));
   }
+  EARSHOT_RETURN_IF_ERROR(file.CheckIsNoPointer());
   return file;
+}
+
+Status CheckpointFile::CheckIsNoPointer() {
+  std::string begin(kLfsPointerBegin.size(), '\0');
+  if (size_bytes_ < begin.size()) return Status::Ok();
+  EARSHOT_RETURN_IF_ERROR(Read(0, std::as_writable_bytes(std::span<char>(begin))));
+  if (begin != kLfsPointerBegin) return Status::Ok();
+  return Status::Error(StatusCode::kInvalidModel,
+                       "%s is only a Git LFS pointer to the file; run \"git lfs pull\" in its directory",
+                       name_.c_str());
 }
 
 CheckpointFile CheckpointFile::FromBytes(std::string name, std::vector<std::byte> bytes) {

@@ -16,7 +16,8 @@ namespace earshot::checkpoint {
 // A fixed number of bytes. Owns the open file or the bytes. Threads: one call at a time.
 class CheckpointFile {
  public:
-  // kNotFound, kIo (not a regular file, or not readable).
+  // kNotFound, kIo (not a regular file, or not readable), kInvalidModel (a pointer that Git LFS has put
+  // there).
   static Result<CheckpointFile> Open(const std::string& path);
   static CheckpointFile FromBytes(std::string name, std::vector<std::byte> bytes);
 
@@ -28,6 +29,7 @@ class CheckpointFile {
 
  private:
   CheckpointFile() = default;
+  Status CheckIsNoPointer();
 
   std::string name_;
   uint64_t size_bytes_ = 0;

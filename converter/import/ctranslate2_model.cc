@@ -193,6 +193,10 @@ Result<std::vector<float>> Ct2Model::ReadScales(const std::string& name, RowRang
 
 Result<std::vector<float>> Ct2Model::ReadRows(const std::string& name, RowRange rows) {
   const Ct2Variable& variable = variables_.at(name);
+  if (variable.type == NumberType::kI32) {
+    return Status::Error(StatusCode::kUnsupported,
+                         "variable %s is of the type int32, which is none of weights", name.c_str());
+  }
   EARSHOT_ASSIGN_OR_RETURN(std::vector<float> values, ReadStored(variable, rows));
   if (variable.type == NumberType::kI8 || variable.type == NumberType::kI16) {
     EARSHOT_ASSIGN_OR_RETURN(const std::vector<float> scales, ReadScales(name, rows));

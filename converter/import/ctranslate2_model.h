@@ -56,7 +56,8 @@ class Ct2Model {
   Result<double> ReadScalar(const std::string& name);
 
   // Rows of a variable as f32, dequantized. Precondition: the variable is of this model, and the rows are in
-  // it. kInvalidModel if its scale is missing or a value is not finite; kIo.
+  // it. kInvalidModel if its scale is missing or a value is not finite, kUnsupported if its numbers are of a
+  // type that settings have but weights have not; kIo.
   Result<std::vector<float>> ReadRows(const std::string& name, RowRange rows);
 
  private:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <unordered_set>
 
 #include "converter/import/checkpoint_file.h"
 
@@ -15,17 +16,52 @@ constexpr int kMaxDepth = 64;
 
 constexpr size_t kMaxExcerptBytes = 80;
 
+// Looks at a text while it is parsed.
+class ParseObserver {
+ public:
+  // False from the first offence on: the rest is of no interest.
+  bool Observe(int depth, Json::parse_event_t event, const Json& parsed) {
+    if (is_too_deep_ || repeated_key_) return false;
+    is_too_deep_ = depth > kMaxDepth;
+    switch (event) {
+      case Json::parse_event_t::object_start:
+        keys_.emplace_back();
+        break;
+      case Json::parse_event_t::object_end:
+        keys_.pop_back();
+        break;
+      case Json::parse_event_t::key:
+        if (!keys_.back().insert(parsed.get<std::string>()).second) repeated_key_ = Excerpt(parsed);
+        break;
+      default:
+        break;
+    }
+    return !is_too_deep_ && !repeated_key_;
+  }
+
+  Status Verdict(const char* file) const {
+    if (is_too_deep_)
+      return Status::Error(StatusCode::kInvalidModel, "%s is nested more than %d deep", file, kMaxDepth);
+    if (repeated_key_)
+      return Status::Error(StatusCode::kInvalidModel, "%s has %s twice", file, repeated_key_->c_str());
+    return Status::Ok();
+  }
+
+ private:
+  bool is_too_deep_ = false;
+  std::optional<std::string> repeated_key_;
+  std::vector<std::unordered_set<std::string>> keys_;  // of the objects that are open, outermost first
+};
+
 }  // namespace
 
 Result<Json> ParseJson(std::string_view text, const char* file) {
-  bool is_too_deep = false;
-  const auto check_depth = [&is_too_deep](int depth, Json::parse_event_t, Json&) {
-    is_too_deep = is_too_deep || depth > kMaxDepth;
-    return !is_too_deep;
+  ParseObserver observer;
+  const auto observe = [&observer](int depth, Json::parse_event_t event, Json& parsed) {
+    return observer.Observe(depth, event, parsed);
   };
-  Json json = Json::parse(text.begin(), text.end(), check_depth, /*allow_exceptions=*/false);
-  if (is_too_deep)
-    return Status::Error(StatusCode::kInvalidModel, "%s is nested more than %d deep", file, kMaxDepth);
+  Json json = Json::parse(text.begin(), text.end(), observe, /*allow_exceptions=*/false);
+  EARSHOT_RETURN_IF_ERROR(observer.Verdict(file));
   if (json.is_discarded()) return Status::Error(StatusCode::kInvalidModel, "%s is not valid JSON", file);
   return json;
 }

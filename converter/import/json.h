@@ -17,8 +17,8 @@ namespace earshot::checkpoint {
 
 using Json = nlohmann::json;
 
-// kInvalidModel names the file if the text is not JSON, nested absurdly deep, or (second function) not an
-// object.
+// kInvalidModel names the file if the text is not JSON, nested absurdly deep, has an object with the same key
+// twice (of which a parser would silently drop one), or (second function) is not an object.
 Result<Json> ParseJson(std::string_view text, const char* file);
 Result<Json> ParseJsonObject(std::string_view text, const char* file);
 

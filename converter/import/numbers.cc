@@ -35,7 +35,6 @@ std::vector<float> CastAll(std::span<const std::byte> bytes) {
 size_t NumberBytes(NumberType type) {
   switch (type) {
     case NumberType::kF64:
-    case NumberType::kI64:
       return 8;
     case NumberType::kF32:
     case NumberType::kI32:
@@ -45,7 +44,6 @@ size_t NumberBytes(NumberType type) {
     case NumberType::kI16:
       return 2;
     case NumberType::kI8:
-    case NumberType::kU8:
       return 1;
   }
   return 1;
@@ -61,16 +59,12 @@ std::vector<float> ToFloats(NumberType type, std::span<const std::byte> bytes) {
       return ConvertAll<uint16_t>(bytes, [](uint16_t bits) { return ToFloat(Float16{bits}); });
     case NumberType::kBF16:
       return ConvertAll<uint16_t>(bytes, [](uint16_t bits) { return BFloat16ToFloat(bits); });
-    case NumberType::kI64:
-      return CastAll<int64_t>(bytes);
     case NumberType::kI32:
       return CastAll<int32_t>(bytes);
     case NumberType::kI16:
       return CastAll<int16_t>(bytes);
     case NumberType::kI8:
       return CastAll<int8_t>(bytes);
-    case NumberType::kU8:
-      return CastAll<uint8_t>(bytes);
   }
   return {};
 }

@@ -13,13 +13,14 @@ namespace {
 // The format's own limit is 100 MB; the largest Whisper has 150 kB.
 constexpr uint64_t kMaxHeaderBytes = uint64_t{32} << 20;
 
+// Whole numbers would be quantized weights, whose scales the format has no place for.
 constexpr struct {
   const char* name;
   NumberType type;
-} kTypeNames[] = {{"F64", NumberType::kF64},   {"F32", NumberType::kF32}, {"F16", NumberType::kF16},
-                  {"BF16", NumberType::kBF16}, {"I64", NumberType::kI64}, {"I32", NumberType::kI32},
-                  {"I16", NumberType::kI16},   {"I8", NumberType::kI8},   {"U8", NumberType::kU8},
-                  {"BOOL", NumberType::kU8}};
+} kTypeNames[] = {{"F64", NumberType::kF64},
+                  {"F32", NumberType::kF32},
+                  {"F16", NumberType::kF16},
+                  {"BF16", NumberType::kBF16}};
 
 Status Bad(const std::string& name, const char* problem) {
   return Status::Error(StatusCode::kInvalidModel, "tensor %s: %s", name.c_str(), problem);
@@ -33,7 +34,8 @@ Result<NumberType> ParseType(const std::string& name, const Json& tensor) {
       std::ranges::find_if(kTypeNames, [&text](const auto& type) { return text == type.name; });
   if (known != std::end(kTypeNames)) return known->type;
   return Status::Error(StatusCode::kUnsupported,
-                       "tensor %s: this converter cannot read numbers of type %s; convert them to F16",
+                       "tensor %s is of the type %s; weights must be F32, F16, BF16 or F64: save the "
+                       "checkpoint again in one of them, without quantization",
                        name.c_str(), text.c_str());
 }
 

@@ -90,6 +90,7 @@ class TokenCollector {
   }
 
   Result<ir::Tokenizer> Finish() && {
+    EARSHOT_RETURN_IF_ERROR(CheckTextIsWhole());
     const auto found = tokenizer_.special_tokens.find("<|notimestamps|>");
     if (found != tokenizer_.special_tokens.end() && static_cast<size_t>(found->second) + 1 < names_.size()) {
       tokenizer_.timestamp_begin = found->second + 1;
@@ -102,6 +103,20 @@ class TokenCollector {
   }
 
  private:
+  // Control tokens and timestamps have no text, and published vocabularies leave many of them out; but all of
+  // them come after the text, so that whatever is missing before <|endoftext|> would be missing in
+  // transcripts.
+  Status CheckTextIsWhole() const {
+    const auto end = tokenizer_.special_tokens.find("<|endoftext|>");
+    if (end == tokenizer_.special_tokens.end()) return Status::Ok();
+    const auto end_of_text = names_.begin() + end->second;
+    const auto hole = std::find(names_.begin(), end_of_text, std::nullopt);
+    if (hole == end_of_text) return Status::Ok();
+    return Status::Error(StatusCode::kInvalidModel,
+                         "it has no token with the id %lld; ids below %lld (<|endoftext|>) stand for text",
+                         static_cast<long long>(hole - names_.begin()), static_cast<long long>(end->second));
+  }
+
   static Status Bad(const std::string& token, int64_t id, const char* problem) {
     return Status::Error(StatusCode::kInvalidModel, "token %.60s with id %lld %s", token.c_str(),
                          static_cast<long long>(id), problem);

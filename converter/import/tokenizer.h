@@ -20,8 +20,9 @@ namespace earshot::checkpoint {
 //   <|nospeech|> and <|iw|> <|he|>;
 // - timestamp_begin: the id after <|notimestamps|>, where that exists and is not the last one, else 0.
 // Precondition: 1 <= vocab_size <= 2^20.
-// kInvalidModel if an id is not below vocab_size, a token has two ids or an id two tokens, or a token is not
-// byte-level; kUnsupported for other kinds of tokenizers.
+// kInvalidModel if an id is not below vocab_size, a token has two ids or an id two tokens, an id below that
+// of
+// <|endoftext|> has no token, or a token is not byte-level; kUnsupported for other kinds of tokenizers.
 
 // `text`: of a Hugging Face tokenizer.json, with the vocabulary and the added tokens.
 Result<ir::Tokenizer> ImportTokenizerJson(std::string_view text, int64_t vocab_size);

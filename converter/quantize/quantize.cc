@@ -53,7 +53,8 @@ struct Choice {
   const char* note = "";
 };
 
-DType WantedType(Role role, const Options& options) {
+DType WantedType(const ir::Tensor& tensor, Role role, const Options& options) {
+  if (tensor.rows == 1) return DType::kF32;
   const DType default_vocabulary = options.weights == DType::kI4 ? DType::kI8 : options.weights;
   switch (role) {
     case Role::kMatrix:
@@ -77,8 +78,7 @@ bool MatchesAny(const std::string& name, std::span<const std::string> patterns) 
 
 Choice ChooseType(const ir::Tensor& tensor, Role role, const Options& options,
                   std::span<const std::string> int4_exceptions) {
-  if (tensor.rows == 1) return {};
-  const DType wanted = WantedType(role, options);
+  const DType wanted = WantedType(tensor, role, options);
   if (wanted == DType::kI4 && MatchesAny(tensor.name, int4_exceptions))
     return {DType::kI8, "4 bits cost accuracy here"};
   if (wanted == DType::kI4 && tensor.cols % kI4BlockElems != 0) {
@@ -90,6 +90,23 @@ Choice ChooseType(const ir::Tensor& tensor, Role role, const Options& options,
     return {DType::kF32, "too large for f16"};
   }
   return {wanted, ""};
+}
+
+// A pattern without effect is a mistake that would show as lost accuracy only.
+Status CheckKeepInt8(const ir::Graph& graph, std::span<const Role> roles, const Options& options) {
+  for (const std::string& pattern : options.keep_int8) {
+    bool has_effect = false;
+    for (size_t i = 0; i < graph.tensors.size() && !has_effect; ++i) {
+      has_effect = WantedType(graph.tensors[i], roles[i], options) == DType::kI4 &&
+                   MatchesAny(graph.tensors[i].name, {&pattern, 1});
+    }
+    if (has_effect) continue;
+    return Status::Error(
+        StatusCode::kInvalidArgument,
+        "no matrix that is to become int4 has a name like \"%s\"; the report lists the names",
+        pattern.c_str());
+  }
+  return Status::Ok();
 }
 
 Status CheckFinite(const ir::Tensor& tensor) {
@@ -161,10 +178,13 @@ void ChooseArithmetic(ir::Graph& graph, const Options& options) {
 
 Result<std::vector<TensorReport>> Quantize(ir::Graph& graph, const Options& options) {
   const std::vector<Role> roles = FindRoles(graph);
+  EARSHOT_RETURN_IF_ERROR(CheckKeepInt8(graph, roles, options));
+  std::vector<std::string> int4_exceptions = graph.int4_exceptions;
+  int4_exceptions.insert(int4_exceptions.end(), options.keep_int8.begin(), options.keep_int8.end());
   std::vector<Choice> choices;
   for (size_t i = 0; i < graph.tensors.size(); ++i) {
     EARSHOT_RETURN_IF_ERROR(CheckFinite(graph.tensors[i]));
-    choices.push_back(ChooseType(graph.tensors[i], roles[i], options, graph.int4_exceptions));
+    choices.push_back(ChooseType(graph.tensors[i], roles[i], options, int4_exceptions));
   }
   std::vector<TensorReport> reports(graph.tensors.size());
   const unsigned num_threads =

@@ -22,7 +22,7 @@ namespace earshot::quantize {
 // - single rows (biases, norms) and everything else (positions, mel filters): f32
 //
 // Where a type does not fit (int4 needs columns in multiples of 32, f16 magnitudes up to 65504) a wider one
-// is taken; so it is for the tensors that the graph names in int4_exceptions.
+// is taken; so it is for the tensors that the graph names in int4_exceptions, or the caller in keep_int8.
 //
 // Attention ops that the graph names in int8_attention compute in 8 bits where `attention` is kI8.
 struct Options {
@@ -30,7 +30,8 @@ struct Options {
   std::optional<DType> vocabulary =
       std::nullopt;  // as `weights`, but int8 where that is int4: 4 bits cost accuracy here
   std::optional<DType> attention = std::nullopt;  // kF32 or kI8; kI8 where `weights` is kI8 or kI4
-  unsigned num_threads = 0;  // 0: as many as the machine has; the result does not depend on it
+  std::vector<std::string> keep_int8 = {};  // shell patterns of more tensors than the graph's int4_exceptions
+  unsigned num_threads = 0;                 // 0: as many as the machine has; the result does not depend on it
 };
 
 struct TensorReport {
@@ -44,7 +45,8 @@ struct TensorReport {
 };
 
 // Encodes every tensor, frees its f32 values, and sets the types of the values that refer to it.
-// Returns a report in the order of graph.tensors. Errors: kInvalidModel for a tensor with a NaN or infinity.
+// Returns a report in the order of graph.tensors. Errors: kInvalidModel for a tensor with a NaN or infinity;
+// kInvalidArgument names a pattern of keep_int8 that matches no tensor for which int4 is asked.
 Result<std::vector<TensorReport>> Quantize(ir::Graph& graph, const Options& options);
 
 }  // namespace earshot::quantize

@@ -6,6 +6,12 @@
 
 namespace earshot::whisper {
 
+// The prompt with its control tokens must leave room for an answer.
+constexpr int64_t kMinTextTokens = 16;
+
+// Of a window that was shortened to save memory: 2 s, so that words fit into it.
+constexpr int64_t kMinAudioFrames = 100;
+
 struct Config {
   int64_t num_mels = 80;
   int64_t vocab_size = 0;  // V

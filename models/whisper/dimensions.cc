@@ -6,15 +6,13 @@
 #include <span>
 #include <string_view>
 
+#include "models/whisper/config.h"
 #include "models/whisper/window_features.h"
 
 namespace earshot::whisper {
 namespace {
 
 using flatbuffers::uoffset_t;
-
-// The prompt with its control tokens must leave room for an answer.
-constexpr int64_t kMinTextTokens = 16;
 
 Result<int64_t> SymbolMaximum(const Program& program, std::string_view method_name,
                               std::string_view symbol_name) {

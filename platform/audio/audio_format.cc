@@ -2,6 +2,7 @@
 #include "platform/audio/audio_format.h"
 
 #include <array>
+#include <span>
 #include <string_view>
 
 namespace earshot {
@@ -96,6 +97,21 @@ uint64_t Id3TagBytes(const Head& head) {
   return 10 + bytes + footer_bytes;
 }
 
+// False where the source ends before.
+bool ReadAt(ByteSource& source, uint64_t offset, std::span<char> out) {
+  const bool is_there = source.Seek(static_cast<int64_t>(offset), ByteSource::Origin::kBegin) &&
+                        source.Read(out.data(), out.size()) == out.size();
+  source.Seek(0, ByteSource::Origin::kBegin);
+  return is_there;
+}
+
+uint32_t LengthIn(std::span<const char, 4> bytes, bool big_endian) {
+  uint32_t length = 0;
+  for (size_t i = 0; i < 4; ++i)
+    length = length << 8 | static_cast<unsigned char>(bytes[big_endian ? i : 3 - i]);
+  return length;
+}
+
 }  // namespace
 
 const char* AudioFormatName(AudioFormat format) {
@@ -127,6 +143,29 @@ Result<AudioFormat> DetectAudioFormat(ByteSource& source) {
                        "not a supported audio format%s%s; supported are WAV, FLAC and MP3 "
                        "(convert it, for example: ffmpeg -i input -ac 1 -ar 16000 output.wav)",
                        name != nullptr ? ": this looks like " : "", name != nullptr ? name : "");
+}
+
+std::optional<WavData> FindWavData(ByteSource& source) {
+  constexpr int kMaxChunksBefore = 100;  // honest files have a handful
+  std::array<char, 12> riff;
+  if (!ReadAt(source, 0, riff)) return std::nullopt;
+  const bool big_endian = std::string_view(riff.data(), 4) == "RIFX";
+  const uint64_t riff_end = 8 + uint64_t{LengthIn(std::span(riff).subspan<4, 4>(), big_endian)};
+  uint64_t offset = riff.size();
+  for (int i = 0; i <= kMaxChunksBefore; ++i) {
+    std::array<char, 8> chunk;
+    if (!ReadAt(source, offset, chunk)) break;
+    const uint32_t bytes = LengthIn(std::span(chunk).subspan<4, 4>(), big_endian);
+    const uint64_t begin = offset + chunk.size();
+    if (std::string_view(chunk.data(), 4) == "data") {
+      const bool file_is_described = begin < riff_end && riff_end <= source.size_bytes();
+      return WavData{.length_offset = offset + 4,
+                     .stated_bytes = bytes,
+                     .is_open_ended = bytes == 0 && begin < source.size_bytes() && !file_is_described};
+    }
+    offset = begin + bytes + bytes % 2;
+  }
+  return std::nullopt;
 }
 
 WavHeader PeekWavHeader(ByteSource& source) {

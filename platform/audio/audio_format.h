@@ -3,6 +3,7 @@
 #define EARSHOT_PLATFORM_AUDIO_AUDIO_FORMAT_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "platform/audio/byte_source.h"
 #include "runtime/core/status.h"
@@ -28,6 +29,17 @@ struct WavHeader {
   uint16_t bits_per_sample = 0;
 };
 WavHeader PeekWavHeader(ByteSource& source);
+
+// Where the samples of a WAV file are.
+struct WavData {
+  uint64_t length_offset = 0;  // of the four bytes that state how long they are
+  uint32_t stated_bytes = 0;
+  // They are stated to be 0 bytes long, but more follows, and the length of the whole file is not right
+  // either: it was written by someone who could not go back to the header.
+  bool is_open_ended = false;
+};
+// Nothing where no `data` chunk can be found. Moves the source's position back to its begin.
+std::optional<WavData> FindWavData(ByteSource& source);
 
 }  // namespace earshot
 

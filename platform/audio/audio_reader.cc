@@ -17,6 +17,13 @@ namespace {
 
 constexpr size_t kBlockSamples = 4096;
 
+// As most programs write it that stream a WAV.
+constexpr ByteSource::Correction kUnknownLength = {std::byte{0xFF}, std::byte{0xFF}, std::byte{0xFF},
+                                                   std::byte{0xFF}};
+
+// What is not known to be empty.
+constexpr WavData kNoWavData = {.stated_bytes = 1};
+
 }  // namespace
 
 struct AudioReader::Impl {
@@ -46,15 +53,18 @@ struct AudioReader::Impl {
 
 Result<std::unique_ptr<AudioReader::Impl>> AudioReader::Impl::Create(ByteSource source) {
   EARSHOT_ASSIGN_OR_RETURN(const AudioFormat format, DetectAudioFormat(source));
-  const WavHeader header = format == AudioFormat::kWav ? PeekWavHeader(source) : WavHeader{};
+  const bool is_wav = format == AudioFormat::kWav;
+  const WavHeader header = is_wav ? PeekWavHeader(source) : WavHeader{};
+  const WavData data = is_wav ? FindWavData(source).value_or(kNoWavData) : kNoWavData;
+  if (data.is_open_ended) source.Correct(data.length_offset, kUnknownLength);
   EARSHOT_ASSIGN_OR_RETURN(PcmDecoder decoder, PcmDecoder::Create(std::move(source), format));
   EARSHOT_ASSIGN_OR_RETURN(Resampler resampler, Resampler::Create(decoder.sample_rate_hz()));
   auto impl = std::make_unique<Impl>(std::move(decoder), std::move(resampler), format);
   impl->Refill();
-  if (impl->pending_count == 0) {
+  const bool is_known_to_be_empty = data.stated_bytes == 0 && !data.is_open_ended;
+  if (impl->pending_count == 0 && !is_known_to_be_empty) {
     char codec[32] = "";
-    if (format == AudioFormat::kWav)
-      std::snprintf(codec, sizeof(codec), " (codec 0x%04X)", unsigned{header.codec});
+    if (is_wav) std::snprintf(codec, sizeof(codec), " (codec 0x%04X)", unsigned{header.codec});
     return Status::Error(
         StatusCode::kInvalidAudio,
         "the %s data%s holds no audio samples, or none that can be decoded; record or convert it again",

@@ -31,14 +31,15 @@ struct AudioInfo {
 // the rate is converted (platform/audio/resampler.h).
 //
 // Damage never crashes or hangs. Where a recording is cut off or broken, Read delivers all that can be
-// decoded, then returns 0, and warning() says so; if nothing at all can be decoded, opening fails. Owns its
-// file; allocates when opened. Threads: not thread-safe.
+// decoded, then returns 0, and warning() says so; if nothing at all can be decoded, opening fails. A WAV
+// whose writer could not state its length (0, 0xFFFFFFFF or nearly 2^31) is read to the end of the file. Owns
+// its file; allocates when opened. Threads: not thread-safe.
 class AudioReader {
  public:
   // `path` "-" is standard input. Errors, with the path in the message:
-  // kNotFound, kIo: the operating system's words. kInvalidArgument: a directory, or a pipe longer than
-  // max_bytes. kUnsupported: not WAV, FLAC or MP3. kInvalidAudio: no bytes, no samples, or a header with
-  // impossible values.
+  // kNotFound, kIo: the operating system's words. kInvalidArgument: no name, a directory, or a pipe longer
+  // than max_bytes. kUnsupported: not WAV, FLAC or MP3. kInvalidAudio: no bytes, no samples (but for a WAV
+  // that says so itself), or a header with impossible values.
   static Result<AudioReader> Open(const char* path, const AudioLimits& limits = {});
 
   // The same for a whole recording in memory, which must outlive the reader.

@@ -10,15 +10,15 @@
 #include <new>
 #include <utility>
 
+#include "platform/files/open_error.h"
+
 namespace earshot {
 namespace {
 
 constexpr uint64_t kMebibyte = uint64_t{1} << 20;
 
 Status SystemError(const char* name) {
-  const int error = errno;
-  return Status::Error(error == ENOENT ? StatusCode::kNotFound : StatusCode::kIo, "%s: %s", name,
-                       std::strerror(error));
+  return Status::Error(StatusCode::kIo, "%s: %s", name, std::strerror(errno));
 }
 
 }  // namespace
@@ -30,7 +30,7 @@ Result<ByteSource> ByteSource::FromFile(const char* path, uint64_t max_pipe_byte
     return source;
   }
   source.file_.reset(std::fopen(path, "rb"));
-  if (source.file_ == nullptr) return SystemError(path);
+  if (source.file_ == nullptr) return OpenError(path, errno);
   struct stat properties{};
   if (fstat(fileno(source.file_.get()), &properties) != 0) return SystemError(path);
   if (S_ISDIR(properties.st_mode)) {
@@ -101,8 +101,18 @@ size_t ByteSource::Read(void* out, size_t bytes) {
   } else {
     std::memcpy(out, memory_.data() + position_, count);
   }
+  ApplyCorrection({static_cast<std::byte*>(out), count});
   position_ += count;
   return count;
+}
+
+// `piece` was read from position_ on.
+void ByteSource::ApplyCorrection(std::span<std::byte> piece) const {
+  for (size_t i = 0; corrected_offset_ && i < correction_.size(); ++i) {
+    const uint64_t offset = *corrected_offset_ + i;
+    if (offset >= position_ && offset - position_ < piece.size())
+      piece[static_cast<size_t>(offset - position_)] = correction_[i];
+  }
 }
 
 bool ByteSource::Seek(int64_t offset, Origin origin) {

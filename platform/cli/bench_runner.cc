@@ -160,7 +160,7 @@ Result<BenchReport> RunBench(const std::string& model_path, const BenchPlan& pla
                      .repeats = plan.repeats};
   std::optional<OpTrace> trace;
   if (!plan.trace_path.empty()) {
-    EARSHOT_RETURN_IF_ERROR(CheckTracePath(plan.trace_path));
+    EARSHOT_RETURN_IF_ERROR(CheckTracePath(plan.trace_path, {model_path, plan.audio_path}));
     model.SetObserver(trace.emplace(model.program()).observer());
   }
   EARSHOT_ASSIGN_OR_RETURN(const std::unique_ptr<SpeechModel> speech_model, CreateSpeechModel(model));

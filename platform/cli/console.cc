@@ -37,7 +37,7 @@ size_t TerminalWidth() {
 void Console::Error(const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  PrintLine("earshot: error: ", FormatMessage(format, arguments).c_str());
+  PrintLine(program_ + ": error: ", FormatMessage(format, arguments));
   va_end(arguments);
 }
 
@@ -45,7 +45,7 @@ void Console::Warning(const char* format, ...) {
   if (quiet_) return;
   va_list arguments;
   va_start(arguments, format);
-  PrintLine("earshot: warning: ", FormatMessage(format, arguments).c_str());
+  PrintLine(program_ + ": warning: ", FormatMessage(format, arguments));
   va_end(arguments);
 }
 
@@ -53,7 +53,7 @@ void Console::Note(const char* format, ...) {
   if (quiet_) return;
   va_list arguments;
   va_start(arguments, format);
-  PrintLine("", FormatMessage(format, arguments).c_str());
+  PrintLine("", FormatMessage(format, arguments));
   va_end(arguments);
 }
 
@@ -79,9 +79,9 @@ void Console::ClearProgress() {
   has_progress_ = false;
 }
 
-void Console::PrintLine(const char* prefix, const char* message) {
+void Console::PrintLine(const std::string& prefix, const std::string& message) {
   ClearProgress();
-  std::fprintf(stderr, "%s%s\n", prefix, Printable(message).c_str());
+  std::fprintf(stderr, "%s%s\n", prefix.c_str(), Printable(message).c_str());
 }
 
 Console& GetConsole() {

@@ -14,6 +14,9 @@ class Console {
   // Quiet: errors only.
   void SetQuiet(bool quiet) { quiet_ = quiet; }
 
+  // The name in front of errors and warnings, instead of "earshot".
+  void SetProgram(const std::string& name) { program_ = name; }
+
   // "earshot: error: ...". Control characters in the message become spaces.
   [[gnu::format(printf, 2, 3)]] void Error(const char* format, ...);
   void Error(const Status& status) { Error("%s", status.message()); }
@@ -31,8 +34,9 @@ class Console {
   void ClearProgress();
 
  private:
-  void PrintLine(const char* prefix, const char* message);
+  void PrintLine(const std::string& prefix, const std::string& message);
 
+  std::string program_ = "earshot";
   bool quiet_ = false;
   bool has_progress_ = false;
 };

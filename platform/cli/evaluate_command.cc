@@ -1,5 +1,6 @@
 // `earshot evaluate`: error rate and speed of a model on recordings with known transcripts.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@
 #include "platform/cli/speech_model.h"
 #include "platform/cli/tsv.h"
 #include "platform/files/atomic_file.h"
+#include "platform/files/input_files.h"
 
 namespace earshot::cli {
 namespace {
@@ -44,9 +46,22 @@ struct Options {
   bool quiet = false;
 };
 
-// The clips that are asked for and that the model knows the language of.
-Result<std::vector<ManifestClip>> ChooseClips(const Options& options, const SpeechModel& model) {
-  EARSHOT_ASSIGN_OR_RETURN(std::vector<ManifestClip> clips, ReadManifest(options.manifest));
+// A rate of errors by words needs words.
+void LeaveOutClipsWithoutWords(const Scorer& scorer, std::vector<ManifestClip>& clips) {
+  const auto has_no_words = [&scorer](const ManifestClip& clip) {
+    return scorer.Count(clip.language, clip.transcript, "").ReferenceTokens() == 0;
+  };
+  const auto first = std::ranges::find_if(clips, has_no_words);
+  if (first == clips.end()) return;
+  const std::string example = first->id;
+  const size_t num_left_out = std::erase_if(clips, has_no_words);
+  GetConsole().Warning("%zu clips are left out, \"%s\" for example: their transcripts have no words",
+                       num_left_out, example.c_str());
+}
+
+// The clips that are asked for, that the model knows the language of, and that can be scored.
+Result<std::vector<ManifestClip>> ChooseClips(std::vector<ManifestClip> clips, const Options& options,
+                                              const SpeechModel& model, const Scorer& scorer) {
   if (!options.language.empty())
     std::erase_if(clips, [&](const ManifestClip& clip) { return clip.language != options.language; });
   const size_t num_asked_for = clips.size();
@@ -56,10 +71,12 @@ Result<std::vector<ManifestClip>> ChooseClips(const Options& options, const Spee
     GetConsole().Warning("%zu clips are left out: the model does not know their language",
                          num_asked_for - clips.size());
   }
+  LeaveOutClipsWithoutWords(scorer, clips);
   if (clips.empty()) {
     return Status::Error(
         StatusCode::kInvalidArgument,
-        "%s has no clip to evaluate in a language that was asked for and that the model knows",
+        "%s has no clip to evaluate: with words in its transcript, in a language that was asked for and that "
+        "the model knows",
         options.manifest.c_str());
   }
   if (options.limit > 0 && clips.size() > options.limit) clips.resize(options.limit);
@@ -124,6 +141,14 @@ struct Files {
   std::optional<TextsById> other;
 };
 
+Status CheckInputsAreKept(const Options& options, const std::vector<ManifestClip>& clips) {
+  InputFiles inputs;
+  for (const std::string& path : {options.model, options.manifest, options.spelling, options.compare})
+    inputs.Add(path);
+  for (const ManifestClip& clip : clips) inputs.Add(clip.path);
+  return inputs.Check(options.output);
+}
+
 Result<Files> OpenFiles(const Options& options) {
   Files files;
   if (!options.output.empty()) {
@@ -136,11 +161,17 @@ Result<Files> OpenFiles(const Options& options) {
 }
 
 Result<int> Evaluate(const Options& options) {
+  EARSHOT_ASSIGN_OR_RETURN(std::vector<ManifestClip> all_clips, ReadManifest(options.manifest));
+  if (const Status kept = CheckInputsAreKept(options, all_clips); !kept.ok()) {
+    GetConsole().Error(kept);
+    return kExitUsage;
+  }
   EARSHOT_ASSIGN_OR_RETURN(const Scorer scorer, MakeScorer(options));
   EARSHOT_ASSIGN_OR_RETURN(Files files, OpenFiles(options));
   EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model, LoadedModel::Load(options.model, options.num_threads));
   EARSHOT_ASSIGN_OR_RETURN(const std::unique_ptr<SpeechModel> speech_model, CreateSpeechModel(model));
-  EARSHOT_ASSIGN_OR_RETURN(const std::vector<ManifestClip> clips, ChooseClips(options, *speech_model));
+  EARSHOT_ASSIGN_OR_RETURN(const std::vector<ManifestClip> clips,
+                           ChooseClips(std::move(all_clips), options, *speech_model, scorer));
   Run run = EvaluateClips(*speech_model, clips, scorer, options);
   if (run.num_failed > 0) GetConsole().Error("%zu clips failed and are not counted", run.num_failed);
   if (files.output) {

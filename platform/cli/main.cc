@@ -2,25 +2,15 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
-#include <string>
 
+#include "platform/cli/command_line.h"
 #include "platform/cli/commands.h"
 #include "platform/cli/console.h"
 #include "platform/cli/exit_code.h"
 #include "platform/cli/help_formatter.h"
-#include "platform/cli/output.h"
 
 namespace earshot::cli {
 namespace {
-
-int ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
-  const auto chosen = app.get_subcommands();
-  const std::string help =
-      "earshot " + (chosen.empty() ? std::string() : chosen.front()->get_name() + " ") + "--help";
-  GetConsole().Error("%s", error.what());
-  GetConsole().Note("see: %s", help.c_str());
-  return kExitUsage;
-}
 
 int Main(int argc, char** argv) {
   CLI::App app(
@@ -39,15 +29,7 @@ int Main(int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return kExitUsage;
   }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    return FinishOutput(WriteStandardOutput(app.help()));
-  } catch (const CLI::CallForVersion& version) {
-    return FinishOutput(WriteStandardOutput(std::string(version.what()) + "\n"));
-  } catch (const CLI::ParseError& error) {
-    return ReportUsage(app, error);
-  }
+  if (const auto exit_code = ParseCommandLine(app, argc, argv)) return *exit_code;
   if (!command) return ReportUsage(app, CLI::RequiredError("a command"));
   return command();
 }

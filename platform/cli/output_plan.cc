@@ -10,6 +10,9 @@
 #include <map>
 #include <system_error>
 
+#include "platform/cli/writers/transcript_writer.h"
+#include "platform/files/input_files.h"
+
 namespace earshot::cli {
 namespace {
 
@@ -26,6 +29,18 @@ Status CheckStandardOutput(const OutputPlan& plan) {
     return Status::Error(StatusCode::kInvalidArgument,
                          "several files as %s cannot share standard output; add --output-dir DIR",
                          TranscriptFormatName(format));
+  }
+  return Status::Ok();
+}
+
+Status CheckInputsAreKept(const OutputPlan& plan) {
+  InputFiles inputs;
+  inputs.Add(plan.model);
+  for (const std::string& input : plan.inputs) inputs.Add(input == "-" ? "/dev/stdin" : input);
+  for (const std::string& input : plan.inputs) {
+    for (const TranscriptFormat format : plan.formats) {
+      EARSHOT_RETURN_IF_ERROR(inputs.Check(TranscriptPath(plan.directory, OutputStem(input), format)));
+    }
   }
   return Status::Ok();
 }
@@ -51,7 +66,7 @@ Status CheckOutputPlan(const OutputPlan& plan) {
         first->second.c_str(), input.c_str(), (std::filesystem::path(plan.directory) / first->first).c_str(),
         TranscriptFormatName(plan.formats.front()));
   }
-  return Status::Ok();
+  return CheckInputsAreKept(plan);
 }
 
 Status PrepareOutputDirectory(const std::string& directory) {

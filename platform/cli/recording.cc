@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "platform/cli/interrupt.h"
+#include "platform/files/open_error.h"
 
 namespace earshot::cli {
 namespace {
@@ -60,8 +61,7 @@ Result<Recording> Recording::Open(const std::string& path) {
   }
   if (is_stdin || !CanReadTwice(path)) {
     const int file = is_stdin ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-      return Status::Error(StatusCode::kIo, "cannot open %s: %s", path.c_str(), std::strerror(errno));
+    if (file < 0) return OpenError(path.c_str(), errno);
     auto bytes = ReadToEnd(file, recording.path_);
     if (!is_stdin) close(file);
     if (!bytes.ok()) return bytes.status();

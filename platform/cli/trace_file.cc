@@ -10,6 +10,7 @@
 #include "platform/cli/printable.h"
 #include "platform/cli/units.h"
 #include "platform/files/atomic_file.h"
+#include "platform/files/input_files.h"
 
 namespace earshot::cli {
 namespace {
@@ -153,7 +154,12 @@ int64_t FirstTime(const OpTrace& trace) {
 
 }  // namespace
 
-Status CheckTracePath(const std::string& path) { return AtomicFileWriter::Create(path).status(); }
+Status CheckTracePath(const std::string& path, const std::vector<std::string>& inputs) {
+  InputFiles files;
+  for (const std::string& input : inputs) files.Add(input == "-" ? "/dev/stdin" : input);
+  EARSHOT_RETURN_IF_ERROR(files.Check(path));
+  return AtomicFileWriter::Create(path).status();
+}
 
 Status WriteTraceFile(const std::string& path, const OpTrace& trace) {
   EARSHOT_ASSIGN_OR_RETURN(AtomicFileWriter file, AtomicFileWriter::Create(path));

@@ -3,14 +3,16 @@
 #define EARSHOT_PLATFORM_CLI_TRACE_FILE_H_
 
 #include <string>
+#include <vector>
 
 #include "platform/cli/op_trace.h"
 #include "runtime/core/status.h"
 
 namespace earshot::cli {
 
-// Whether a file could be written there, found out before the work begins. Errors: those of AtomicFileWriter.
-Status CheckTracePath(const std::string& path);
+// Whether a file could be written there without replacing one of the inputs, found out before the work
+// begins. Errors: those of AtomicFileWriter and of InputFiles.
+Status CheckTracePath(const std::string& path, const std::vector<std::string>& inputs);
 
 // Writes the trace in the Trace Event Format (JSON, complete events, microseconds since the first event), in
 // order of time, parents before children:

@@ -28,7 +28,6 @@ namespace earshot::cli {
 namespace {
 
 struct Options {
-  std::string model;
   OutputPlan outputs;
   std::vector<std::string> formats = {"txt"};
   size_t num_threads = 0;
@@ -171,7 +170,9 @@ int Fail(const Status& status, int exit_code) {
 int RunModel(LoadedModel& model, const Options& options) {
   Transcriber transcriber;
   if (!options.trace_path.empty()) {
-    if (const Status status = CheckTracePath(options.trace_path); !status.ok())
+    std::vector<std::string> inputs = options.outputs.inputs;
+    inputs.push_back(options.outputs.model);
+    if (const Status status = CheckTracePath(options.trace_path, inputs); !status.ok())
       return Fail(status, kExitFailure);
     transcriber.trace = std::make_unique<OpTrace>(model.program());
     model.SetObserver(transcriber.trace->observer());
@@ -200,7 +201,7 @@ int Run(Options& options) {
     if (const Status status = PrepareOutputDirectory(options.outputs.directory); !status.ok())
       return Fail(status, kExitFailure);
   }
-  auto model = LoadedModel::Load(options.model, options.num_threads);
+  auto model = LoadedModel::Load(options.outputs.model, options.num_threads);
   if (!model.ok()) return Fail(model.status(), kExitFailure);
   return RunModel(model.value(), options);
 }
@@ -236,7 +237,7 @@ void AddTranscribeCommand(CLI::App& app, Command& chosen) {
   CLI::App& command = *app.add_subcommand("transcribe", "Turn recorded speech into text");
   command.add_option("FILE", options->outputs.inputs, "recordings: WAV, FLAC or MP3; - is standard input")
       ->required();
-  command.add_option("-m,--model", options->model, "model file made by earshot-convert")
+  command.add_option("-m,--model", options->outputs.model, "model file made by earshot-convert")
       ->type_name("MODEL")
       ->required();
   AddOutputOptions(command, *options);

@@ -9,6 +9,8 @@
 #include <memory>
 #include <utility>
 
+#include "platform/files/open_error.h"
+
 namespace earshot::cli {
 namespace {
 
@@ -27,10 +29,7 @@ std::vector<std::string> Split(std::string_view text, char separator) {
 Result<std::string> ReadTextFile(const std::string& path) {
   constexpr size_t kMaxBytes = size_t{256} << 20;
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (file == nullptr) {
-    return Status::Error(errno == ENOENT ? StatusCode::kNotFound : StatusCode::kIo, "cannot open %s: %s",
-                         path.c_str(), std::strerror(errno));
-  }
+  if (file == nullptr) return OpenError(path.c_str(), errno);
   std::string text;
   std::array<char, 1 << 16> piece;
   while (const size_t count = std::fread(piece.data(), 1, piece.size(), file.get())) {

@@ -66,14 +66,13 @@ Result<Target> ResolveTarget(const std::string& path) {
   if (path.empty()) return Status::Error(StatusCode::kInvalidArgument, "cannot write a file without a name");
   Target target{.path = path, .mode = std::nullopt};
   struct stat info = {};
-  if (lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode)) {
-    char resolved[PATH_MAX];
-    if (realpath(path.c_str(), resolved) == nullptr) return WriteError(path, errno);
-    target.path = resolved;
-  }
-  if (stat(target.path.c_str(), &info) != 0) {
+  const bool is_link = lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+  if (stat(path.c_str(), &info) != 0) {
     if (errno != ENOENT || path.back() == '/') return WriteError(path, errno);
-    return target;
+    if (!is_link) return target;
+    return Status::Error(
+        StatusCode::kNotFound,
+        "cannot write \"%.300s\": it is a link to a file that does not exist; remove the link", path.c_str());
   }
   // Putting a file in the place of a device or a pipe would destroy it for every other program.
   if (!S_ISREG(info.st_mode)) {
@@ -81,6 +80,9 @@ Result<Target> ResolveTarget(const std::string& path) {
                          "cannot write \"%.300s\": it is not a regular file; give the name of a file",
                          path.c_str());
   }
+  char resolved[PATH_MAX];
+  if (is_link && realpath(path.c_str(), resolved) == nullptr) return WriteError(path, errno);
+  if (is_link) target.path = resolved;
   // Renaming would get around a write protection.
   if (access(target.path.c_str(), W_OK) != 0) return WriteError(path, errno);
   target.mode = info.st_mode & kPermissionBits;

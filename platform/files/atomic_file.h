@@ -22,7 +22,8 @@ namespace earshot {
 class AtomicFileWriter {
  public:
   // Errors, all naming the path and the system's reason: kInvalidArgument if the target exists and is no
-  // regular file (a directory, a device, a pipe), kNotFound if its directory does not exist, else kIo.
+  // regular file (a directory, a device, a pipe), kNotFound if its directory does not exist or it is a
+  // link to nothing, else kIo.
   static Result<AtomicFileWriter> Create(const std::string& path);
 
   AtomicFileWriter(AtomicFileWriter&& other) noexcept;

@@ -7,22 +7,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
+#include "platform/files/open_error.h"
+
 namespace earshot {
-namespace {
-
-Status OpenError(const std::string& path, int error) {
-  const StatusCode code = error == ENOENT ? StatusCode::kNotFound : StatusCode::kIo;
-  return Status::Error(code, "cannot open %s: %s", path.c_str(), std::strerror(error));
-}
-
-}  // namespace
 
 Result<MappedFile> MappedFile::Open(const std::string& path) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return OpenError(path, errno);
+  if (file < 0) return OpenError(path.c_str(), errno);
   struct stat info{};
   if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) {
     close(file);
@@ -34,7 +27,7 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   void* data = mmap(nullptr, size_bytes, PROT_READ, MAP_PRIVATE, file, 0);
   const int error = errno;
   close(file);
-  if (data == MAP_FAILED) return OpenError(path, error);
+  if (data == MAP_FAILED) return OpenError(path.c_str(), error);
   return MappedFile(static_cast<std::byte*>(data), size_bytes);
 }
 

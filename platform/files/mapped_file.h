@@ -14,8 +14,7 @@ namespace earshot {
 // Threads: reading is free; Release and destruction need the caller's care.
 class MappedFile {
  public:
-  // Errors: kNotFound, kIo (permission, a directory, an empty file), each with the path and the system's
-  // reason.
+  // Errors: those of OpenError; kIo for a directory or an empty file.
   static Result<MappedFile> Open(const std::string& path);
 
   MappedFile(MappedFile&& other) noexcept;

@@ -21,12 +21,14 @@ Status NotAModel() {
 
 }  // namespace
 
+bool IsModelFile(std::span<const std::byte> file) {
+  return file.size() >= kIdentifierOffset + 4 &&
+         std::memcmp(file.data() + kIdentifierOffset, fb::ModelIdentifier(), 4) == 0;
+}
+
 Result<Program> Program::Load(std::span<const std::byte> file) {
+  if (!IsModelFile(file)) return NotAModel();
   const auto* bytes = reinterpret_cast<const uint8_t*>(file.data());
-  if (file.size() < kIdentifierOffset + 4 ||
-      std::memcmp(bytes + kIdentifierOffset, fb::ModelIdentifier(), 4) != 0) {
-    return NotAModel();
-  }
   if (reinterpret_cast<uintptr_t>(bytes) % kArenaAlignment != 0) {
     return Status::Error(StatusCode::kInvalidArgument, "the model must lie at a 64-byte aligned address");
   }

@@ -12,6 +12,9 @@
 
 namespace earshot {
 
+// Whether the bytes claim to be a model file; Program::Load tells whether they are a good one.
+bool IsModelFile(std::span<const std::byte> file);
+
 // Owns nothing: borrows the bytes of the file, which must stay readable and unchanged as long as the program
 // and any session made from it. Copyable. Threads: immutable, so free to share.
 class Program {

@@ -98,6 +98,29 @@ class Evaluate(EarshotTest):
         self.assert_fails(result, 1, "gone.wav", "1 clips failed")
         self.assertIn("WER 0.00 %", result.stdout)
 
+    def test_clips_without_words_in_their_transcript_are_left_out(self):
+        self.write_manifest([("silent", "clips/beckett.wav", "en", "", ""), ("signs", "clips/beckett.wav", "en", "?!", ""),
+                             ("right", "clips/beckett.wav", "en", BECKETT_TEXT, "")])
+        result = self.evaluate("--json")
+        self.assert_ok(result)
+        self.assertEqual([clip["id"] for clip in json.loads(result.stdout)["clips"]], ["right"])
+        self.assertIn('warning: 2 clips are left out, "silent" for example: their transcripts have no words', result.stderr)
+        self.write_manifest([("silent", "clips/beckett.wav", "en", "", "")])
+        self.assert_fails(self.evaluate(), 1, self.manifest, "no clip to evaluate")
+
+    def test_no_input_is_replaced_by_the_output(self):
+        table, model = self.folder / "texts.tsv", self.folder / "model.earshot"
+        table.write_text("id\ttext\n")
+        model.symlink_to(TINY)
+        clip = self.folder / "clips" / "beckett.wav"
+        more = ("--compare", table, "--spelling", self.folder / "link.tsv")
+        (self.folder / "link.tsv").symlink_to(table)
+        for path in (self.manifest, table, model, clip):
+            with self.subTest(path=path):
+                before = path.read_bytes()
+                self.assert_fails(self.evaluate("--output", path, *more), 2, "replace the input", path)
+                self.assertEqual(path.read_bytes(), before)
+
     def test_errors(self):
         self.assert_fails(earshot("evaluate", "--model", TINY, "--manifest", "no-such.tsv"), 1, "no-such.tsv")
         self.assert_fails(self.evaluate("--language", "xx"), 1, self.manifest)

@@ -77,6 +77,7 @@ class EarshotTest(unittest.TestCase):
     """A test with a folder of its own."""
 
     maxDiff = None
+    program = "earshot"
 
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="earshot-e2e-"))
@@ -88,7 +89,7 @@ class EarshotTest(unittest.TestCase):
     def assert_fails(self, result, code, *words):
         """The exit code, and an error message with all of the words."""
         self.assertEqual(result.returncode, code, result.stderr)
-        self.assertIn("earshot: error: ", result.stderr)
+        self.assertIn(f"{self.program}: error: ", result.stderr)
         for word in words:
             self.assertIn(str(word), result.stderr)
 

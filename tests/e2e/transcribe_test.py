@@ -223,6 +223,29 @@ class Inputs(EarshotTest):
         self.assert_ok(result)
         self.assertEqual(plain(result.stdout), "")
 
+    def test_a_wav_whose_lengths_were_never_filled_in_is_whole(self):
+        content = bytearray(BECKETT.read_bytes())
+        data = content.index(b"data")
+        content[4:8] = content[data + 4:data + 8] = bytes(4)
+        path = self.folder / "stream.wav"
+        path.write_bytes(content)
+        for result in (transcribe(path), transcribe("-", input=bytes(content))):
+            self.assert_ok(result)
+            self.assertEqual(result.stdout, transcribe(BECKETT).stdout)
+            self.assertNotIn("warning", result.stderr)
+
+    def test_no_samples_give_no_text(self):
+        path = self.folder / "nothing.wav"
+        write_wav(path, 16000, array.array("h"))
+        for model in (TINY, BASE):
+            result = transcribe(path, "--format", "json", model=model)
+            self.assert_ok(result)
+            document = json.loads(result.stdout)
+            self.assertEqual((document["text"], document["segments"], document["duration"]), ("", [], 0))
+        self.assertEqual(transcribe("-", input=path.read_bytes()).stdout, "")
+        self.assert_ok(transcribe(path, BECKETT, "--output-dir", self.folder))
+        self.assertEqual((self.folder / "nothing.txt").read_text(), "")
+
     def test_a_blink_of_audio_gives_no_text(self):
         path = self.folder / "blink.wav"
         write_wav(path, 16000, array.array("h", bytes(2 * 100)))
@@ -262,8 +285,10 @@ class Errors(EarshotTest):
 
     def test_a_missing_file_does_not_stop_the_others(self):
         result = transcribe("no-such-file.wav", BECKETT)
-        self.assert_fails(result, 1, "no-such-file.wav", "No such file")
+        self.assert_fails(result, 1, "no-such-file.wav", "No such file", "check the path")
         self.assert_has_words(result.stdout, BECKETT_WORDS)
+        self.assert_fails(transcribe(""), 1, "the name of a file is empty")
+        self.assert_fails(transcribe(BECKETT, model=""), 1, "the name of a file is empty")
 
     def test_a_directory_as_a_recording(self):
         self.assert_fails(transcribe(self.folder), 1, self.folder, "directory")
@@ -308,6 +333,7 @@ class Errors(EarshotTest):
         for threads in ("0", "65", "many"):
             self.assert_fails(transcribe(BECKETT, threads=threads), 2, "threads")
         self.assert_fails(earshot("transcribe", BECKETT), 2, "--model", "earshot transcribe --help")
+        self.assert_fails(transcribe("--foo"), 2, "--foo", "earshot transcribe --help")
         self.assert_fails(earshot("transliterate", threads=None), 2, "transliterate", "earshot --help")
 
     def test_two_inputs_of_one_name(self):
@@ -317,6 +343,24 @@ class Errors(EarshotTest):
         result = transcribe(BECKETT, other, "--output-dir", target)
         self.assert_fails(result, 2, BECKETT, other, "beckett.txt")
         self.assertFalse(target.exists())
+
+    def test_a_recording_is_not_replaced_by_its_transcript(self):
+        recording, other = self.folder / "talk.txt", self.folder / "other.json"
+        recording.write_bytes(BECKETT.read_bytes())
+        other.symlink_to(BECKETT)
+        result = transcribe(recording, "--output-dir", self.folder)
+        self.assert_fails(result, 2, "replace the input", recording)
+        self.assert_fails(transcribe(other, "--format", "srt,json", "--output-dir", self.folder), 2, other)
+        with open(recording, "rb") as file:
+            self.assert_fails(transcribe("-", "--output-dir", self.stdin_folder(recording), stdin=file), 2, "stdin.txt")
+        self.assertEqual(recording.read_bytes(), BECKETT.read_bytes())
+
+    def stdin_folder(self, recording):
+        """A folder in which the transcript of standard input would be the recording."""
+        folder = self.folder / "stdin"
+        folder.mkdir()
+        os.link(recording, folder / "stdin.txt")
+        return folder
 
     def test_an_output_directory_that_cannot_be(self):
         path = self.folder / "file"

@@ -296,9 +296,10 @@ TEST_CASE("8-bit attention does not see a shift of all keys, and its mean follow
     }
     RunAttend(plain.params(nullptr), plain.operands());
     RunAttend(shifted.params(nullptr), shifted.operands());
-    // Inputs near 64 are off by up to 2^-18, their mean over 200 by about as much again, in steps of about 2/127 = 2^-6: one
-    // number in 2^10 is rounded to another integer, of the 200 values of a channel and the 32 channels of a key hardly more than
-    // one. Five such steps of the values with the largest weight, and the shift's own rounding, are the bound.
+    // Inputs near 64 are off by up to 2^-18, their mean over 200 by about as much again, in steps of about
+    // 2/127 = 2^-6: one number in 2^10 is rounded to another integer, of the 200 values of a channel and the
+    // 32 channels of a key hardly more than one. Five such steps of the values with the largest weight, and
+    // the shift's own rounding, are the bound.
     for (int64_t row = 0; row < 50; ++row) {
       const double tolerance = 5.0 * 2.0 / 127.0 * LargestWeight(plain, row) + 2.0 * 0x1p-17;
       for (size_t i = 0; i < 32; ++i) {

@@ -68,10 +68,13 @@ std::string RenderTranscript(const Transcript& transcript, TranscriptFormat form
   return text + writer.End(transcript.language, transcript.duration_s);
 }
 
+std::string TranscriptPath(const std::string& directory, const std::string& stem, TranscriptFormat format) {
+  return directory + "/" + stem + "." + TranscriptFormatName(format);
+}
+
 Status SaveTranscript(const Transcript& transcript, TranscriptFormat format, const std::string& directory,
                       const std::string& stem) {
-  const std::string path = directory + "/" + stem + "." + TranscriptFormatName(format);
-  return WriteFileAtomically(path, {RenderTranscript(transcript, format)});
+  return WriteFileAtomically(TranscriptPath(directory, stem, format), {RenderTranscript(transcript, format)});
 }
 
 }  // namespace earshot

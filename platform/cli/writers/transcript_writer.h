@@ -37,7 +37,10 @@ class TranscriptWriter {
 // The whole file.
 std::string RenderTranscript(const Transcript& transcript, TranscriptFormat format);
 
-// Writes <directory>/<stem>.<format>, whole or not at all. Errors: those of AtomicFileWriter.
+// <directory>/<stem>.<format>
+std::string TranscriptPath(const std::string& directory, const std::string& stem, TranscriptFormat format);
+
+// Writes TranscriptPath, whole or not at all. Errors: those of AtomicFileWriter.
 Status SaveTranscript(const Transcript& transcript, TranscriptFormat format, const std::string& directory,
                       const std::string& stem);
 

@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "converter/import/ctranslate2_model.h"
@@ -145,6 +146,20 @@ TEST_CASE("Files that are cut, longer than they say, or of another kind are refu
   other[6] = std::byte{'w'};  // version, length, then the name
   CHECK_THAT(Open(other).status().message(), ContainsSubstring("whisperSpec"));
   CHECK_THAT(Open({}).status().message(), ContainsSubstring("version"));
+}
+
+TEST_CASE("Weights of a type that only settings have are refused") {
+  std::vector<std::byte> bytes = Ct2Bytes(test::MakeSyntheticWhisper());
+  const std::string name = "encoder/conv1/bias";
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const size_t type = text.find(name) + name.size() + 1 + 1 + 4;  // behind NUL, rank and one dimension
+  REQUIRE(bytes[type] == std::byte{0});
+  bytes[type] = std::byte{3};  // int32, of as many bytes
+  auto source = Open(std::move(bytes));
+  REQUIRE(source.ok());
+  const Status status = source.value()->Take("model.encoder.conv1.bias", {8}).status();
+  CHECK(status.code() == StatusCode::kUnsupported);
+  CHECK_THAT(status.message(), ContainsSubstring(name) && ContainsSubstring("int32"));
 }
 
 TEST_CASE("Tensors are given in one shape and once") {

@@ -262,6 +262,16 @@ TEST_CASE("Files that are missing are named") {
   CHECK_THAT(ImportSynthetic(model, texts).status().message(), ContainsSubstring("config.json"));
 }
 
+TEST_CASE("A pointer of Git LFS is told from the file") {
+  std::map<std::string, std::string> texts = SyntheticTexts();
+  texts["model.safetensors"] =
+      "version https://git-lfs.github.com/spec/v1\noid sha256:0123456789abcdef\nsize 151061672\n";
+  const test::TemporaryDirectory directory("lfs", texts, {});
+  const Status status = ImportModel(directory.path()).status();
+  CHECK(status.code() == StatusCode::kInvalidModel);
+  CHECK_THAT(status.message(), ContainsSubstring("model.safetensors") && ContainsSubstring("git lfs pull"));
+}
+
 TEST_CASE("Features may be described in processor_config.json") {
   const test::SyntheticWhisper model = test::MakeSyntheticWhisper();
   std::map<std::string, std::string> texts = SyntheticTexts();

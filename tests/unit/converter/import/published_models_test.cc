@@ -1,5 +1,6 @@
 // Real checkpoints: one model in two formats, and the lists of tokens that were published with them.
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -8,6 +9,8 @@
 
 #include "converter/import/generation_settings.h"
 #include "converter/import/import_model.h"
+#include "converter/import/json.h"
+#include "converter/import/tokenizer.h"
 #include "converter/ir/verifier.h"
 #include "tests/support/same_graph.h"
 
@@ -63,6 +66,16 @@ TEST_CASE("base has the tokens and settings that are known of it") {
   CHECK(graph.tokenizer.timestamp_begin == 50364);
   CHECK(graph.generation.suppressed_tokens.size() == 88);
   CHECK(graph.states.size() == 12);
+}
+
+TEST_CASE("A published vocabulary with a hole is refused") {
+  const std::string path = kTinyCt2 + "/tokenizer.json";
+  if (!std::filesystem::exists(path)) SKIP("no " << path);
+  Json tokenizer = ReadJsonObject(path).value();
+  CHECK(ImportTokenizerJson(tokenizer.dump(), 51864).ok());
+  REQUIRE(tokenizer["model"]["vocab"].erase("\u0120the") == 1);
+  CHECK_THAT(ImportTokenizerJson(tokenizer.dump(), 51864).status().message(),
+             Catch::Matchers::ContainsSubstring("id 262"));
 }
 
 // The published lists are what OpenAI's rule made of the same vocabularies.

@@ -132,6 +132,10 @@ TEST_CASE("Vocabularies that contradict themselves are refused") {
       {R"({"decoder": {"type": "ByteLevel"}, "model": {"type": "BPE", "end_of_word_suffix": "</w>"}})",
        "</w>"},
       {TokenizerJson("[]"), "no vocabulary"},
+      {TokenizerJson(R"({"a": 0, "b": 1, "a": 2})"), "has \"a\" twice"},
+      {TokenizerJson(R"({"a": 0})", R"([{"id": 1, "id": 1}])"), "has \"id\" twice"},
+      {TokenizerJson(R"({"a": 0})", R"([{"id": 1, "content": "b"}, {"id": 1, "content": "c"}])"),
+       "shares its id"},
       {TokenizerJson(R"({"a": 10})"), "outside the decoder's vocabulary"},
       {TokenizerJson(R"({"a": -1})"), "outside the decoder's vocabulary"},
       {TokenizerJson(R"({"a": 1.5})"), "outside the decoder's vocabulary"},
@@ -155,6 +159,17 @@ TEST_CASE("Vocabularies that contradict themselves are refused") {
   CHECK_FALSE(ImportVocabularyJson(R"({"a": 0})", 2).ok());
   CHECK_FALSE(ImportVocabularyJson(R"(["a", 1])", 2).ok());
   CHECK_FALSE(ImportVocabJson("{}", "[]", 2).ok());
+}
+
+TEST_CASE("Every id of text needs a token; control tokens and timestamps may be missing") {
+  const auto message = [](const std::string& vocab) {
+    return std::string(ImportVocabJson(vocab, "", 9).status().message());
+  };
+  CHECK_THAT(message(R"({"a": 0, "c": 2, "<|endoftext|>": 3})"), ContainsSubstring("id 1;"));
+  CHECK_THAT(message(R"({"b": 1, "c": 2, "<|endoftext|>": 3})"), ContainsSubstring("id 0;"));
+  CHECK_THAT(message(R"({"a": 0, "b": 1, "<|endoftext|>": 3})"), ContainsSubstring("id 2;"));
+  CHECK(message(R"({"a": 0, "b": 1, "": 2, "<|endoftext|>": 3})") == "");  // as multilingual vocabularies end
+  CHECK(message(R"({"a": 0, "<|endoftext|>": 1, "<|startoftranscript|>": 3, "<|notimestamps|>": 5})") == "");
 }
 
 TEST_CASE("A checkpoint's own lists of suppressed tokens are kept, with the control tokens") {

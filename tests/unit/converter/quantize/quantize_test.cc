@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -115,6 +116,26 @@ TEST_CASE("tensors that the graph excepts from int4 stay int8, and only from int
   }
 }
 
+TEST_CASE("the caller may keep more tensors int8, by patterns that have an effect") {
+  ir::Graph graph = MakeGraph();
+  graph.int4_exceptions = {"other.*"};  // of the graph builder, for a larger model perhaps
+  REQUIRE(Quantize(graph, {.weights = DType::kI4, .keep_int8 = {"widen.*", "narrow.?eight"}}).ok());
+  for (const ir::Tensor& tensor : graph.tensors) {
+    if (tensor.name == "narrow.weight") CHECK(tensor.dtype == DType::kI8);
+  }
+  const std::pair<DType, const char*> cases[] = {
+      {DType::kI4, "zzz"}, {DType::kI4, "conv.*"}, {DType::kI4, "norm.gamma"}, {DType::kI8, "narrow.*"}};
+  for (const auto& [weights, pattern] : cases) {
+    ir::Graph other = MakeGraph();
+    const Status status = Quantize(other, {.weights = weights, .keep_int8 = {pattern}}).status();
+    CHECK(status.code() == StatusCode::kInvalidArgument);
+  }
+  ir::Graph other = MakeGraph();
+  const std::string message =
+      Quantize(other, {.weights = DType::kI4, .keep_int8 = {"narrow.*", "zzz"}}).status().message();
+  CHECK(message.find("\"zzz\"") != std::string::npos);
+}
+
 TEST_CASE("f16 is not used where it would overflow") {
   ir::Graph graph = MakeGraph();
   for (ir::Tensor& tensor : graph.tensors) {
@@ -125,6 +146,26 @@ TEST_CASE("f16 is not used where it would overflow") {
   for (const TensorReport& report : reports.value()) {
     if (report.name == "narrow.weight") CHECK(report.dtype == DType::kF32);
     if (report.name == "widen.weight") CHECK(report.dtype == DType::kF16);
+  }
+}
+
+TEST_CASE("numbers too large for f16 are kept exactly, also in what is f16 beside int8") {
+  for (const DType weights : {DType::kI8, DType::kI4, DType::kF16}) {
+    ir::Graph graph = MakeGraph();
+    std::vector<float> expected;
+    for (ir::Tensor& tensor : graph.tensors) {
+      if (tensor.name != "conv.weight") continue;
+      tensor.values[3] = -65505.0f;
+      tensor.values[4] = 1e30f;
+      expected = tensor.values;
+    }
+    const auto reports = Quantize(graph, {.weights = weights});
+    REQUIRE(reports.ok());
+    for (size_t i = 0; i < graph.tensors.size(); ++i) {
+      if (graph.tensors[i].name != "conv.weight") continue;
+      CHECK(DecodeTensor(graph.tensors[i]) == expected);
+      CHECK(std::string(reports.value()[i].note) == "too large for f16");
+    }
   }
 }
 

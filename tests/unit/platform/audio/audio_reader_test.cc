@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cmath>
@@ -251,6 +252,39 @@ TEST_CASE("MP3 holds the tone, at the right pitch and level") {
   CHECK((energy - explained) / energy < 1e-4);
 }
 
+void SetRiffLength(std::vector<std::byte>& wav, uint32_t bytes) {
+  WavWriter length;
+  length.Little(bytes, 4);
+  std::ranges::copy(length.Take(), wav.begin() + 4);
+}
+
+TEST_CASE("a WAV whose lengths were never filled in is read to its end without complaint") {
+  const std::vector<double> sine = SineSamples(1000, 0.5, 440.0, 16000.0);
+  const std::vector<float> expected = Decode(MakeWav({}, sine));
+  for (const uint32_t riff_bytes : {0u, 36u, 0xFFFFFFFFu}) {
+    CAPTURE(riff_bytes);
+    std::vector<std::byte> wav = MakeWav({.stated_data_bytes = 0}, sine);
+    SetRiffLength(wav, riff_bytes);
+    const TemporaryFile file(wav);
+    Result<AudioReader> from_file = AudioReader::Open(file.path());
+    Result<AudioReader> from_memory = AudioReader::OpenMemory(wav);
+    for (Result<AudioReader>* reader : {&from_file, &from_memory}) {
+      REQUIRE(reader->ok());
+      CHECK(ReadAll(reader->value()) == expected);
+      CHECK(reader->value().warning().ok());
+    }
+    // With another chunk, of odd length, before the samples.
+    WavWriter list;
+    list.Text("LIST");
+    list.Little(5, 4);
+    list.Text("INFOx");
+    list.Little(0, 1);
+    const std::vector<std::byte> chunk = list.Take();
+    wav.insert(wav.begin() + 36, chunk.begin(), chunk.end());
+    CHECK(Decode(wav) == expected);
+  }
+}
+
 TEST_CASE("a WAV written to a pipe, of unknown length, is read to its end without complaint") {
   const std::vector<double> sine = SineSamples(1000, 0.5, 440.0, 16000.0);
   for (const int64_t stated : {int64_t{0xFFFFFFFF}, int64_t{0x7FFFF000}}) {
@@ -293,13 +327,31 @@ TEST_CASE("a recording that is cut off gives what there is, and a warning") {
 
 TEST_CASE("recordings without audio are refused with the reason") {
   CHECK_THAT(OpenError({}).message(), ContainsSubstring("empty"));
-  const Status no_samples = OpenError(MakeWav({}, std::span<const std::byte>{}));
+  const Status no_samples = OpenError(MakeWav({.stated_data_bytes = 100}, std::span<const std::byte>{}));
   CHECK(no_samples.code() == StatusCode::kInvalidAudio);
   CHECK_THAT(no_samples.message(), ContainsSubstring("no audio samples"));
   const std::vector<std::byte> data(1000);
   const Status gsm = OpenError(MakeWav({.codec = 0x31}, data));  // GSM 06.10
   CHECK(gsm.code() == StatusCode::kInvalidAudio);
   CHECK_THAT(gsm.message(), ContainsSubstring("codec 0x0031"));
+  CHECK(OpenError(MakeWav({.codec = 0x31, .stated_data_bytes = 0}, data)).code() ==
+        StatusCode::kInvalidAudio);
+}
+
+TEST_CASE("a WAV that says that it has no samples is a recording of nothing") {
+  std::vector<std::byte> wav = MakeWav({}, std::span<const std::byte>{});
+  CHECK(Decode(wav).empty());
+  SetRiffLength(wav, 0);  // a recorder that was stopped before the first sample
+  CHECK(Decode(wav).empty());
+  // What follows the samples that are not there is no audio if the length of the file covers it.
+  WavWriter list;
+  list.Text("LIST");
+  list.Little(4, 4);
+  list.Text("INFO");
+  const std::vector<std::byte> chunk = list.Take();
+  wav.insert(wav.end(), chunk.begin(), chunk.end());
+  SetRiffLength(wav, 36 + 12);
+  CHECK(Decode(wav).empty());
 }
 
 TEST_CASE("impossible headers are refused, with what they say") {

@@ -36,6 +36,21 @@ TEST_CASE("reads and seeks stay within the bytes") {
   CHECK(out[0] == std::byte{5});
 }
 
+TEST_CASE("a correction shows in every piece that touches it") {
+  const std::array<std::byte, 10> bytes{};
+  ByteSource source = ByteSource::FromMemory(bytes);
+  source.Correct(3, {std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}});
+  const std::array<int, 10> expected = {0, 0, 0, 1, 2, 3, 4, 0, 0, 0};
+  for (size_t begin = 0; begin < 10; ++begin) {
+    for (size_t count = 1; begin + count <= 10; ++count) {
+      std::array<std::byte, 10> out{};
+      REQUIRE(source.Seek(static_cast<int64_t>(begin), Origin::kBegin));
+      REQUIRE(source.Read(out.data(), count) == count);
+      for (size_t i = 0; i < count; ++i) REQUIRE(std::to_integer<int>(out[i]) == expected[begin + i]);
+    }
+  }
+}
+
 TEST_CASE("a used-up budget ends reading and seeking") {
   const std::array<std::byte, 10> bytes{};
   ByteSource source = ByteSource::FromMemory(bytes);

@@ -2,6 +2,8 @@
 #include "platform/cli/output_plan.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 namespace earshot::cli {
@@ -37,6 +39,24 @@ TEST_CASE("Two inputs whose results would have one name are refused by both name
   CHECK(error.find("out/talk.srt") != std::string::npos);
   CHECK(CheckOutputPlan({.inputs = {"x/talk.mp3", "y/talk.en.wav"}, .formats = {kSrt}, .directory = "out"})
             .ok());
+}
+
+TEST_CASE("A result that would replace an input or the model is refused by name") {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "earshot_output_plan_test";
+  std::filesystem::create_directories(folder);
+  for (const char* name : {"a.txt", "b.wav", "m.json"}) std::ofstream(folder / name) << "x";
+  const auto plan = [&folder](const char* input, TranscriptFormat format) -> OutputPlan {
+    return {.inputs = {folder / "b.wav", folder / input},
+            .formats = {kSrt, format},
+            .directory = folder,
+            .model = folder / "m.json"};
+  };
+  CHECK(CheckOutputPlan(plan("a.txt", kJson)).ok());
+  CHECK(ErrorOf(plan("a.txt", kTxt)).find("replace the input \"" + (folder / "a.txt").string()) !=
+        std::string::npos);
+  CHECK(ErrorOf(plan("m.mp3", kJson)).find("replace the input \"" + (folder / "m.json").string()) !=
+        std::string::npos);
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("Standard input can be named once") {

@@ -162,6 +162,16 @@ TEST_CASE("a symbolic link is followed", "[atomic_file]") {
   CHECK(Content(directory.Path("real")) == "new");
 }
 
+TEST_CASE("a link to nothing is said to be one", "[atomic_file]") {
+  const TestDirectory directory;
+  fs::create_symlink("nothing", directory.Path("link"));
+  const Status status = WriteFileAtomically(directory.Path("link"), {"x"});
+  CHECK(status.code() == StatusCode::kNotFound);
+  CHECK_THAT(status.message(),
+             ContainsSubstring(directory.Path("link")) && ContainsSubstring("is a link to"));
+  CHECK(directory.Names() == std::vector<std::string>{"link"});
+}
+
 TEST_CASE("what cannot be written is named with the reason", "[atomic_file]") {
   const TestDirectory directory;
   const std::string missing = directory.Path("missing/a");
@@ -181,6 +191,12 @@ TEST_CASE("pipes and devices are not replaced by files", "[atomic_file]") {
   REQUIRE(mkfifo(directory.Path("pipe").c_str(), 0600) == 0);
   CHECK(WriteFileAtomically(directory.Path("pipe"), {"x"}).code() == StatusCode::kInvalidArgument);
   CHECK(fs::is_fifo(directory.Path("pipe")));
+  // As /dev/stdout is: a link whose text is no path.
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  const Status status = WriteFileAtomically("/dev/fd/" + std::to_string(ends[1]), {"x"});
+  CHECK_THAT(status.message(), ContainsSubstring("not a regular file"));
+  for (const int end : ends) close(end);
   CHECK(directory.Names() == std::vector<std::string>{"pipe"});
 }
 

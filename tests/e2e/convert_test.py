@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""earshot-convert: what it refuses, and that it leaves the checkpoint alone."""
+
+import array
+import json
+import os
+import subprocess
+import unittest
+
+import checkpoint
+from support import BINARIES, EMULATOR, EarshotTest, earshot, write_wav
+
+
+def convert(*arguments):
+    return subprocess.run([*EMULATOR, str(BINARIES / "earshot-convert"), *map(str, arguments)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+
+
+class ConvertTest(EarshotTest):
+
+    program = "earshot-convert"
+
+    def setUp(self):
+        super().setUp()
+        self.checkpoint = checkpoint.write(self.folder / "own")
+        self.output = self.folder / "own.earshot"
+
+
+class Outputs(ConvertTest):
+
+    def test_a_model_is_made_and_runs(self):
+        result = convert(self.checkpoint, "-o", self.output)
+        self.assert_ok(result)
+        self.assertIn("own.earshot: ", result.stdout)
+        self.assert_ok(earshot("inspect", self.output))
+
+    def test_files_of_the_checkpoint_are_not_replaced(self):
+        (self.folder / "symbolic").symlink_to(self.checkpoint / "model.safetensors")
+        os.link(self.checkpoint / "config.json", self.folder / "hard")
+        before = {path: path.read_bytes() for path in self.checkpoint.iterdir()}
+        for output in (*before, self.folder / "symbolic", self.folder / "hard"):
+            with self.subTest(output=output):
+                self.assert_fails(convert(self.checkpoint, "-o", output), 2, output, "replace the input")
+        self.assertEqual({path: path.read_bytes() for path in self.checkpoint.iterdir()}, before)
+
+    def test_a_model_beside_the_checkpoint_is_replaced_by_a_new_one(self):
+        output = self.checkpoint / "model.earshot"
+        self.assert_ok(convert(self.checkpoint, "-o", output))
+        first = output.read_bytes()
+        self.assert_ok(convert(self.checkpoint, "-o", output, "--weights", "f32"))
+        self.assertNotEqual(output.read_bytes(), first)
+        output.write_text("notes")
+        self.assert_fails(convert(self.checkpoint, "-o", output), 2, output)
+
+
+class Checkpoints(ConvertTest):
+
+    def assert_refused(self, *words):
+        self.assert_fails(convert(self.checkpoint, "-o", self.output), 1, *words)
+        self.assertFalse(self.output.exists())
+
+    def change_header(self, change):
+        """Applies a function to the text of the header of the weights."""
+        path = self.checkpoint / "model.safetensors"
+        content = path.read_bytes()
+        end = 8 + int.from_bytes(content[:8], "little")
+        header = change(content[8:end].decode()).encode()
+        path.write_bytes(len(header).to_bytes(8, "little") + header + content[end:])
+
+    def test_a_hole_in_the_vocabulary(self):
+        tokenizer = checkpoint.tokenizer()
+        del tokenizer["model"]["vocab"]["c"]
+        (self.checkpoint / "tokenizer.json").write_text(json.dumps(tokenizer))
+        self.assert_refused("tokenizer.json", "id 2;")
+
+    def test_whole_numbers_as_weights(self):
+        self.change_header(lambda header: header.replace("F32", "I32", 1))
+        self.assert_refused("model.encoder.conv1.weight", "I32")
+
+    def test_two_tensors_of_one_name(self):
+        self.change_header(lambda header: header.replace("conv1.weight", "conv1.bias", 1))
+        self.assert_refused("model.safetensors", "model.encoder.conv1.bias", "twice")
+
+    def test_a_pointer_of_git_lfs(self):
+        (self.checkpoint / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+        self.assert_refused("model.safetensors", "git lfs pull")
+
+
+class Options(ConvertTest):
+
+    def test_wrong_command_lines(self):
+        for arguments, word in (((), "input is required"), ((self.checkpoint,), "--output is required"),
+                                (("--foo",), "--foo"), ((self.checkpoint, "-o", self.output, "--foo"), "--foo"),
+                                ((self.checkpoint, "-o", self.output, "--weights", "int3"), "int3")):
+            with self.subTest(arguments=arguments):
+                result = convert(*arguments)
+                self.assert_fails(result, 2, word, "see: earshot-convert --help")
+                self.assertEqual(result.stdout, "")
+        self.assertIn("--weights", convert("--help").stdout)
+        self.assertRegex(convert("--version").stdout, r"^earshot-convert [\d.]+$")
+
+    def test_outputs_that_cannot_be(self):
+        link = self.folder / "link.earshot"
+        link.symlink_to(self.folder / "nothing")
+        self.assert_fails(convert(self.checkpoint, "-o", link), 1, link, "is a link to a file that does not exist")
+        self.assert_fails(convert(self.checkpoint, "-o", "/dev/stdout"), 1, "/dev/stdout", "not a regular file")
+        self.assert_fails(convert(self.checkpoint, "-o", self.folder / "no" / "such"), 1, "create the directory first")
+
+    def test_limits_leave_room_to_work(self):
+        recording = self.folder / "noise.wav"
+        write_wav(recording, 16000, array.array("h", ((7919 * i) % 1001 for i in range(3 * 16000))))
+        self.assert_ok(convert(self.checkpoint, "-o", self.output, "--max-text-tokens", 16, "--max-audio-frames", 100))
+        self.assert_ok(earshot("transcribe", "--model", self.output, recording))
+        for option, length, bound in (("--max-text-tokens", 15, "16 tokens"), ("--max-audio-frames", 99, "100 frames"),
+                                      ("--max-text-tokens", "x", "16 tokens"), ("--max-audio-frames", -1, "100 frames")):
+            self.assert_fails(convert(self.checkpoint, "-o", self.output, option, length), 2, option, length, bound)
+        for option, length in (("--max-text-tokens", 33), ("--max-audio-frames", 201)):
+            self.assert_fails(convert(self.checkpoint, "-o", self.output, option, length), 1, length)
+
+    def test_patterns_without_effect_are_named(self):
+        for more in (("--weights", "int4", "--keep-int8", "decoder.*.ffn.*"), ("--vocabulary-weights", "int4", "--keep-int8", "decoder.embedding.*")):
+            with self.subTest(more=more):
+                self.assert_ok(convert(self.checkpoint, "-o", self.output, *more))
+        self.assert_fails(convert(self.checkpoint, "-o", self.output, "--keep-int8", "zzz"), 2, '"zzz"', "int4")
+        self.assert_fails(convert(self.checkpoint, "-o", self.output, "--weights", "int4", "--keep-int8", "zzz"), 1, '"zzz"')
+
+
+if __name__ == "__main__":
+    unittest.main()
