@@ -1,6 +1,7 @@
 // CountWork: bytes by where an operand lies, multiply-adds by the type of the op.
 #include "runtime/ops/op_work.h"
 
+#include "runtime/attention/attention_int8.h"
 #include "runtime/core/dtype.h"
 
 namespace earshot {
@@ -66,6 +67,9 @@ void CountMultiplyAdds(const fb::Op& op, const OpOperands& operands, OpWork& wor
     // Each pair costs a column's product in q k^T and one in the weighted sum of v, for every head.
     work.multiply_adds =
         2 * AttendedPairs(attention->pattern(), out.rows, operands.inputs[1].rows) * out.cols;
+    // The choice that the op itself makes (ops/attention.cc).
+    if (attention->arithmetic() == fb::AttentionArithmetic::Int8 && Int8AttentionIsFaster())
+      work.arithmetic = Arithmetic::kI8;
   } else if (op.attributes_type() == fb::OpAttributes::Linear ||
              op.attributes_type() == fb::OpAttributes::Conv1d) {
     const MatrixView& weight = operands.inputs[1];
