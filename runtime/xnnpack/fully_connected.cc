@@ -23,6 +23,12 @@ constexpr int64_t kMaxChannelTile = 64;
 constexpr int64_t kMaxInputGroup = 32;
 constexpr size_t kOperatorBytes = 4096;
 
+// Micro-kernels work on tiles of up to 14 rows. In a last tile that is not full they compute the missing rows
+// too, from the parameters behind those of the last row, and write them where the last row goes: unless all
+// are equal, what remains there is wrong. XNN_EXTRA_QUANTIZATION_PARAMS (10) is too few for the largest tile.
+constexpr size_t kExtraParameters = 15;
+static_assert(kExtraParameters >= XNN_EXTRA_QUANTIZATION_PARAMS);
+
 // f16 weights are widened to f32 for packing through a buffer of about this size, a slice of output channels
 // at a time.
 constexpr int64_t kWidenBytes = 4 << 20;
@@ -83,7 +89,7 @@ size_t FullyConnected::WorkspaceBytes(const FullyConnectedParams& params) {
   if (!IsQuantized(params.weight_dtype)) return 0;
   const auto rows = static_cast<size_t>(params.max_rows);
   return AlignUp(rows * static_cast<size_t>(params.in_channels) + XNN_EXTRA_BYTES) +
-         AlignUp((rows + XNN_EXTRA_QUANTIZATION_PARAMS) * sizeof(xnn_quantization_params));
+         AlignUp((rows + kExtraParameters) * sizeof(xnn_quantization_params));
 }
 
 FullyConnected::Quantized FullyConnected::QuantizedIn(std::span<std::byte> workspace) const {
@@ -188,9 +194,7 @@ Status FullyConnected::QuantizeRows(Matrix<const float> in, const Quantized& qua
     status = xnn_setup_convert_nc_f32_qd8(quantize_, in.data, quantized.rows, quantized.parameters);
   if (status == xnn_status_success) status = xnn_run_operator(quantize_, pool.native());
   if (status != xnn_status_success) return FromXnnpack(status, "quantize activations");
-  // Micro-kernels work on tiles of rows and may read the parameters of rows past the last one.
-  std::fill_n(quantized.parameters + in.rows, XNN_EXTRA_QUANTIZATION_PARAMS,
-              quantized.parameters[in.rows - 1]);
+  std::fill_n(quantized.parameters + in.rows, kExtraParameters, quantized.parameters[in.rows - 1]);
   return Status::Ok();
 }
 
