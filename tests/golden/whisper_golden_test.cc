@@ -117,6 +117,9 @@ TEST_CASE("network agrees with the reference implementation") {
     CHECK(decoder.logits.max <= 2e-2);
     CHECK(decoder.agreeing_choices == decoder.rows);
   }
+  // With fewer bits a choice between two tokens of nearly the same probability may fall differently, but no
+  // more than that.
+  CHECK(decoder.agreeing_choices * 10 >= decoder.rows * 9);
 }
 
 }  // namespace
