@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Earshot beside faster-whisper and whisper.cpp: same weights, same clips, greedy, no fallback. Prints a Markdown table.
 
-usage: compare_peers.py MANIFEST.tsv [--model tiny.en|base] [--threads N] [--rounds N] [--max-seconds S] [--limit N]
+usage: compare_peers.py MANIFEST.tsv [--model tiny.en|base] [--threads N] [--rounds N] [--min-seconds S] [--max-seconds S] [--limit N]
+       [--texts FOLDER]
 
 Needs a finished ./demo.sh or ./test.sh (programs and checkpoints). The first run makes a Python environment in build/peers. Engines
 take turns, each in a process of its own, so that a noisy machine disturbs all alike; ratios are per round, so their spread tells how
-far to trust them. Decoding of audio files is not timed. WER: Whisper's English normalizer and jiwer for all engines.
+far to trust them. Decoding of audio files is not timed. WER: Whisper's English normalizer and jiwer for all engines. --texts
+keeps what each engine wrote as a table that `earshot evaluate --compare` takes.
 """
 import argparse
 import csv
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -77,16 +78,32 @@ def prepare_models(model, work):
     return paths
 
 
+# A process begins with the largest resident size of the one that it was forked from, so the engine is started by a small one.
+MEASURE = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+open(sys.argv[1], "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024))
+sys.exit(code)
+"""
+
+
+def run_measured(command, work, **options):
+    """The finished process, and its largest resident size."""
+    peak = work / "peak_bytes"
+    process = subprocess.run([sys.executable, "-S", "-c", MEASURE, str(peak), *command], check=True, **options)
+    return process, int(peak.read_text())
+
+
 def run_earshot(model, clips, threads, work):
     manifest, output = work / "clips.tsv", work / "hypotheses.tsv"
     with open(manifest, "w", encoding="utf-8") as file:
         file.write("id\tfile\tlanguage\ttranscript\n")
         file.writelines(f"{clip}\t{path}\ten\t{text}\n" for clip, path, text in clips)
-    subprocess.run([find_program("earshot"), "evaluate", "--model", model, "--manifest", str(manifest), "--threads", str(threads),
-                    "--no-fallback", "--output", str(output)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, peak = run_measured([find_program("earshot"), "evaluate", "--model", model, "--manifest", str(manifest), "--threads", str(threads),
+                    "--no-fallback", "--output", str(output)], work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(output, encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    return {"seconds": sum(float(row["seconds"]) for row in rows), "texts": {row["id"]: row["text"] for row in rows}}
+    return {"seconds": sum(float(row["seconds"]) for row in rows), "peak_bytes": peak, "texts": {row["id"]: row["text"] for row in rows}}
 
 
 def run_peer(name, model, clips, threads, work):
@@ -94,29 +111,17 @@ def run_peer(name, model, clips, threads, work):
     manifest = work / "peer.tsv"
     manifest.write_text("".join(f"{clip}\t{path}\n" for clip, path, _ in clips), encoding="utf-8")
     command = [python(), str(ROOT / "tests/bench/peers/run_engine.py"), engine, model, str(manifest), str(threads), weights]
-    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return {"seconds": sum(clip["seconds"] for clip in result["clips"]),
+    process, peak = run_measured(command, work, capture_output=True, text=True)
+    result = json.loads(process.stdout)
+    return {"seconds": sum(clip["seconds"] for clip in result["clips"]), "peak_bytes": peak,
             "texts": {clip["id"]: clip["text"] for clip in result["clips"]}}
 
 
-def peak_and_run(name, model, clips, threads, work):
-    """One run in a child of its own, so that the child's largest resident size is this engine's."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        begin = time.perf_counter()
-        result = (run_earshot if name == EARSHOT else run_peer)(*(() if name == EARSHOT else (name,)), model, clips, threads, work)
-        result["process_seconds"] = time.perf_counter() - begin
-        result["peak_bytes"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-        with os.fdopen(writer, "w") as file:
-            json.dump(result, file)
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as file:
-        text = file.read()
-    os.waitpid(child, 0)
-    return json.loads(text)
+def measured_run(name, model, clips, threads, work):
+    begin = time.perf_counter()
+    result = (run_earshot if name == EARSHOT else run_peer)(*(() if name == EARSHOT else (name,)), model, clips, threads, work)
+    result["process_seconds"] = time.perf_counter() - begin
+    return result
 
 
 def word_error_rate(clips, texts):
@@ -141,6 +146,14 @@ def print_table(runs, clips, args):
               f"| {max(run['peak_bytes'] for run in results) / 1e6:.0f} MB | {word_error_rate(clips, results[0]['texts']):.2f} |")
 
 
+def save_texts(runs, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, results in runs.items():
+        with open(folder / f"{name.replace(' ', '-')}.tsv", "w", encoding="utf-8") as file:
+            file.write("id\ttext\n")
+            file.writelines(f"{clip}\t{' '.join(text.split())}\n" for clip, text in results[0]["texts"].items())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest")
@@ -150,6 +163,7 @@ def main():
     parser.add_argument("--min-seconds", type=float, default=0)
     parser.add_argument("--max-seconds", type=float, default=1e9)
     parser.add_argument("--limit", type=int, default=None)
+    parser.add_argument("--texts", type=Path)
     args = parser.parse_args()
     enter_environment()
     clips = read_clips(args)
@@ -160,8 +174,10 @@ def main():
         for index in range(args.rounds):
             for name in paths:
                 print(f"\rround {index + 1} of {args.rounds}: {name}          ", end="", file=sys.stderr, flush=True)
-                runs[name].append(peak_and_run(name, paths[name], clips, args.threads, work))
+                runs[name].append(measured_run(name, paths[name], clips, args.threads, work))
     print(file=sys.stderr)
+    if args.texts:
+        save_texts(runs, args.texts)
     print_table(runs, clips, args)
 
 
