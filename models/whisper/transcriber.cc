@@ -56,10 +56,9 @@ Status CheckOptions(const TranscribeOptions& options) {
 // Options with the number of tokens limited to what the audio can hold.
 TranscribeOptions Limited(const TranscribeOptions& options, const TokenRate& rate, int64_t content_ms,
                           int64_t max_text_tokens) {
-  const int64_t wanted = options.max_new_tokens > 0 ? options.max_new_tokens : max_text_tokens / 2;
   const int64_t possible = rate.at_least + content_ms * rate.per_second / 1000;
   TranscribeOptions limited = options;
-  limited.max_new_tokens = static_cast<int>(std::min(wanted, possible));
+  limited.max_new_tokens = static_cast<int>(std::min(WantedTokens(options, max_text_tokens), possible));
   return limited;
 }
 
@@ -224,7 +223,6 @@ Status Transcriber::TranscribeWindow(Recording& recording) {
     recording.language_token = transcript.language_token;
   }
   ++summary.windows;
-  --summary.fallbacks;  // the first attempt is none
   recording.cancelled = transcript.cancelled;
 
   const WindowSpan window = {.begin_ms = recording.begin_ms, .content_ms = content_ms};
@@ -249,6 +247,7 @@ Status Transcriber::EncodeAndDecode(Recording& recording, int64_t content_ms, Wi
     EARSHOT_RETURN_IF_ERROR(DecodeFrames(recording, right_sized, first_try, transcript));
     if (transcript.cancelled || IsConvincing(options, vocabulary(), transcript)) return {};
     ++recording.summary.reencoded_windows;
+    ++recording.summary.fallbacks;
   }
   return DecodeFrames(recording, whole_window, Limited(options, kHighestRate, content_ms, max_text_tokens),
                       transcript);
@@ -267,7 +266,7 @@ Status Transcriber::DecodeFrames(Recording& recording, int64_t mel_frames, const
       decoder_.Decode(recording.network, prompt, options, recording.sink, recording.random, transcript));
   summary.decode_ms += decode_time.Milliseconds();
   summary.tokens += transcript.tokens_chosen;
-  summary.fallbacks += transcript.attempts;
+  summary.fallbacks += transcript.attempts - 1;
   summary.loops_stopped += transcript.loops_stopped;
   return {};
 }

@@ -24,9 +24,8 @@ std::string_view Stripped(std::string_view text) {
 
 struct WindowDecoder::Request {
   int64_t MaxTokens(const DecoderTables& tables) const {
-    const int64_t wanted = options.max_new_tokens > 0 ? options.max_new_tokens : tables.max_text_tokens / 2;
     // The last token need not fit into the cache: nothing is computed from it.
-    return std::min(wanted, tables.max_text_tokens + 1 - position);
+    return std::min(WantedTokens(options, tables.max_text_tokens), tables.max_text_tokens + 1 - position);
   }
 
   Network& network;

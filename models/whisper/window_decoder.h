@@ -29,6 +29,11 @@ struct DecoderTables {
   int64_t max_piece_bytes = 0;  // of any text token
 };
 
+// Tokens that an attempt may choose by the options, whatever the context has left.
+inline int64_t WantedTokens(const TranscribeOptions& options, int64_t max_text_tokens) {
+  return options.max_new_tokens > 0 ? options.max_new_tokens : max_text_tokens / 2;
+}
+
 struct WindowPrompt {
   std::span<const int32_t> previous_tokens =
       {};                             // what was said before; only the last half of the context is used

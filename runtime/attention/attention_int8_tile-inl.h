@@ -362,13 +362,8 @@ void AttendInt8Tile(const AttentionHead<T>& head, const Int8Keys& keys, int64_t 
   tile.padded_dim = RoundUp(head.q.cols, kInt8Channels);
   tile.num_rows = query_end - query_begin;
   LoadInt8Queries(head, query_begin, tile);
-  const QueryBlock block = head.Block(query_begin, query_end);
-  const int64_t num_ranges = head.pattern->NumRanges(block);
-  for (int64_t index = 0; index < num_ranges; ++index) {
-    const KeyRange range = head.pattern->Range(block, index);
-    if (!range.exact && !FindLimits(*head.pattern, block, index, range, &tile.limits)) continue;
-    AttendInt8Range(head, keys, range, &tile);
-  }
+  ForEachSeenRange(head, head.Block(query_begin, query_end), &tile.limits,
+                   [&](const KeyRange& range) { AttendInt8Range(head, keys, range, &tile); });
   StoreInt8Outputs(head, keys, query_begin, tile);
 }
 

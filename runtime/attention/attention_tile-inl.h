@@ -112,6 +112,18 @@ inline bool FindLimits(const AttentionPattern& pattern, const QueryBlock& block,
   return any_row;
 }
 
+// Calls visit(range) for every range of which the queries of the block see a key; `limits` are those of that
+// range unless it is exact.
+template <class T, class Visit>
+HWY_INLINE void ForEachSeenRange(const AttentionHead<T>& head, const QueryBlock& block, TileLimits* limits,
+                                 const Visit& visit) {
+  const int64_t num_ranges = head.pattern->NumRanges(block);
+  for (int64_t index = 0; index < num_ranges; ++index) {
+    const KeyRange range = head.pattern->Range(block, index);
+    if (range.exact || FindLimits(*head.pattern, block, index, range, limits)) visit(range);
+  }
+}
+
 inline bool IsSeen(const TileLimits& limits, int64_t num_panels, const KeyTile& keys) {
   for (int64_t panel = 0; panel < num_panels; ++panel) {
     const KeyInterval any = limits.views[panel].any;

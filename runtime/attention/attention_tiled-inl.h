@@ -226,13 +226,8 @@ void AttendTile(const AttentionHead<T>& head, int64_t query_begin, int64_t query
   tile.padded_dim = RoundUp(head.q.cols, kRowPadding);
   tile.num_rows = query_end - query_begin;
   LoadQueries(head, query_begin, tile);
-  const QueryBlock block = head.Block(query_begin, query_end);
-  const int64_t num_ranges = head.pattern->NumRanges(block);
-  for (int64_t index = 0; index < num_ranges; ++index) {
-    const KeyRange range = head.pattern->Range(block, index);
-    if (!range.exact && !FindLimits(*head.pattern, block, index, range, &tile.limits)) continue;
-    AttendRange(head, range, tile);
-  }
+  ForEachSeenRange(head, head.Block(query_begin, query_end), &tile.limits,
+                   [&](const KeyRange& range) { AttendRange(head, range, tile); });
   StoreOutputs(head, query_begin, tile);
 }
 

@@ -18,6 +18,7 @@
 #include "runtime/attention/attention.h"
 #include "runtime/attention/attention_int8.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/kernels/peak.h"
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -30,24 +31,8 @@ namespace earshot::bench {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Multiply-adds in ten independent chains, enough to hide the latency of any core we know. Returns the number
-// of flops.
-double MultiplyAdds(int64_t rounds, float* result) {
-  constexpr size_t kChains = 10;
-  const hn::ScalableTag<float> d;
-  const auto factor = hn::Set(d, 0.999f), addend = hn::Set(d, 0.001f);
-  hn::Vec<decltype(d)> sum[kChains];
-  for (size_t i = 0; i < kChains; ++i) sum[i] = hn::Set(d, static_cast<float>(i));
-  for (int64_t round = 0; round < rounds; ++round) {
-    HWY_UNROLL(10)
-    for (size_t i = 0; i < kChains; ++i) sum[i] = hn::MulAdd(sum[i], factor, addend);
-  }
-  for (size_t i = 1; i < kChains; ++i) sum[0] = hn::Add(sum[0], sum[i]);
-  *result = hn::ReduceSum(d, sum[0]);
-  return 2.0 * kChains * static_cast<double>(rounds) * static_cast<double>(hn::Lanes(d));
-}
-
-// The same in bytes: four products and sums to a 32-bit lane. Returns the number of operations.
+// As kernels::MultiplyAddsF32, in bytes: four products and sums to a 32-bit lane, in ten independent chains.
+// Returns the number of operations.
 double QuadProducts(int64_t rounds, float* result) {
   constexpr size_t kChains = 10;
   const hn::ScalableTag<int32_t> d;
@@ -73,7 +58,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace earshot::bench {
 
-HWY_EXPORT(MultiplyAdds);
 HWY_EXPORT(QuadProducts);
 
 namespace {
@@ -121,8 +105,9 @@ double PeakGops(Arithmetic arithmetic, const ThreadPool& pool) {
   const double seconds = Seconds(pool.num_threads(), [&] {
     pool.ParallelFor(pool.num_threads(), [&](size_t task, size_t) {
       float result;
-      ops[task] = arithmetic == Arithmetic::kInt8 ? HWY_DYNAMIC_DISPATCH(QuadProducts)(kRounds, &result)
-                                                  : HWY_DYNAMIC_DISPATCH(MultiplyAdds)(kRounds, &result);
+      ops[task] = arithmetic == Arithmetic::kInt8
+                      ? HWY_DYNAMIC_DISPATCH(QuadProducts)(kRounds, &result)
+                      : 2.0 * static_cast<double>(kernels::MultiplyAddsF32(kRounds, &result));
       g_sink = result;
     });
   });
