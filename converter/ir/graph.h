@@ -157,6 +157,8 @@ struct Graph {
   std::vector<std::string>
       int4_exceptions;  // shell patterns of tensor names that 4 bits would spoil: int8 instead
   std::vector<std::string> int8_attention;  // shell patterns of attention ops that may compute in 8 bits
+  std::vector<std::string> int8_states;     // ... of KV caches that may be kept in 8 bits
+  std::vector<std::string> f16_states;      // ... of KV caches that may be kept in f16
   std::vector<State> states;
   std::vector<Method> methods;
   MemoryPlan memory_plan;

@@ -130,9 +130,13 @@ Result<MatrixShape> Infer(const Embedding&, const Operands& operands) {
 }
 
 Result<MatrixShape> Infer(const Attention& attention, const Operands& operands) {
-  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(3, 3));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(3, 5));
+  const bool has_int8_keys = operands[1].dtype == DType::kI8;
+  const size_t num_operands = has_int8_keys ? 5 : 3;
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(num_operands, num_operands));
   EARSHOT_RETURN_IF_ERROR(operands.ExpectType(0, "q", DType::kF32));
-  if (operands[1].dtype != DType::kF16) EARSHOT_RETURN_IF_ERROR(operands.ExpectType(1, "k", DType::kF32));
+  if (!has_int8_keys && operands[1].dtype != DType::kF16)
+    EARSHOT_RETURN_IF_ERROR(operands.ExpectType(1, "k", DType::kF32));
   EARSHOT_RETURN_IF_ERROR(operands.ExpectType(2, "v", operands[1].dtype));
   const int64_t heads = attention.num_heads;
   const int64_t kv_heads = attention.num_kv_heads;
@@ -146,6 +150,11 @@ Result<MatrixShape> Infer(const Attention& attention, const Operands& operands) 
   EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(1, "k", kv_cols));
   EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(2, "v", kv_cols));
   EARSHOT_RETURN_IF_ERROR(operands.ExpectRows(2, "v", operands[1].rows));
+  for (size_t i = 3; i < num_operands; ++i) {
+    EARSHOT_RETURN_IF_ERROR(operands.ExpectType(i, "the scales", DType::kF32));
+    EARSHOT_RETURN_IF_ERROR(operands.ExpectRows(i, "the scales", operands[1].rows));
+    EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(i, "the scales", Dim::Fixed(kv_heads)));
+  }
   return MatrixShape{operands[0].rows, operands[0].cols};
 }
 

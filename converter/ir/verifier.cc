@@ -218,12 +218,27 @@ Status VerifyValues(const Graph& graph, const Method& method) {
   return Status::Ok();
 }
 
-// Results are f32; a cache may keep them as f16.
+// The scales of an 8-bit result: f32, as many rows, a divisor of its columns.
+Status VerifyScales(const Value& result, const Value& scales) {
+  const int64_t cols = Simplify(result.cols).addend, groups = Simplify(scales.cols).addend;
+  if (scales.dtype == DType::kF32 && SameLength(scales.rows, result.rows) && groups >= 1 &&
+      cols % groups == 0)
+    return Status::Ok();
+  return Broken("\"%s\" cannot hold the scales of \"%s\"", scales.name.c_str(), result.name.c_str());
+}
+
+// Results are f32; a cache may keep those of linear ops as f16, or as 8-bit integers with scales.
 Status VerifyResult(const Method& method, const Op& op) {
-  if (op.outputs.size() != 1) return Broken("it has %zu results, not 1", op.outputs.size());
+  const auto value = [&method, &op](size_t i) { return method.values[static_cast<size_t>(op.outputs[i])]; };
+  const bool is_int8 =
+      !op.outputs.empty() && std::holds_alternative<Linear>(op.attributes) && value(0).dtype == DType::kI8;
+  const size_t num_results = is_int8 ? 2 : 1;
+  if (op.outputs.size() != num_results)
+    return Broken("it has %zu results, not %zu", op.outputs.size(), num_results);
+  if (is_int8) EARSHOT_RETURN_IF_ERROR(VerifyScales(value(0), value(1)));
   EARSHOT_ASSIGN_OR_RETURN(const MatrixShape shape, InferOutputShape(method, op.attributes, op.inputs));
   const Value& result = method.values[static_cast<size_t>(op.outputs[0])];
-  if (result.dtype != DType::kF32 && result.dtype != DType::kF16) {
+  if (result.dtype != DType::kF32 && result.dtype != DType::kF16 && !is_int8) {
     return Broken("its result \"%s\" is of type %s", result.name.c_str(), DTypeName(result.dtype));
   }
   if (!SameLength(result.rows, shape.rows) || !SameLength(result.cols, shape.cols)) {

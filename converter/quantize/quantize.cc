@@ -1,8 +1,6 @@
 // The policy: what a tensor is used for decides its type.
 #include "converter/quantize/quantize.h"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -10,6 +8,9 @@
 #include <span>
 #include <thread>
 #include <utility>
+
+#include "converter/quantize/name_patterns.h"
+#include "converter/quantize/narrow_states.h"
 
 namespace earshot::quantize {
 namespace {
@@ -68,12 +69,6 @@ DType WantedType(const ir::Tensor& tensor, Role role, const Options& options) {
       return DType::kF32;
   }
   return DType::kF32;
-}
-
-bool MatchesAny(const std::string& name, std::span<const std::string> patterns) {
-  return std::ranges::any_of(patterns, [&name](const std::string& pattern) {
-    return fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
-  });
 }
 
 Choice ChooseType(const ir::Tensor& tensor, Role role, const Options& options,
@@ -161,9 +156,12 @@ void UpdateValueTypes(ir::Graph& graph) {
   }
 }
 
+bool HasIntegerWeights(const Options& options) {
+  return options.weights == DType::kI8 || options.weights == DType::kI4;
+}
+
 void ChooseArithmetic(ir::Graph& graph, const Options& options) {
-  const bool has_integer_weights = options.weights == DType::kI8 || options.weights == DType::kI4;
-  const DType wanted = options.attention.value_or(has_integer_weights ? DType::kI8 : DType::kF32);
+  const DType wanted = options.attention.value_or(HasIntegerWeights(options) ? DType::kI8 : DType::kF32);
   for (ir::Method& method : graph.methods) {
     for (ir::Op& op : method.ops) {
       auto* attention = std::get_if<ir::Attention>(&op.attributes);
@@ -193,6 +191,8 @@ Result<std::vector<TensorReport>> Quantize(ir::Graph& graph, const Options& opti
                 [&](size_t i) { reports[i] = QuantizeTensor(graph.tensors[i], choices[i]); });
   UpdateValueTypes(graph);
   ChooseArithmetic(graph, options);
+  if (HasIntegerWeights(options)) KeepStatesInInt8(graph, graph.int8_states);
+  if (options.weights != DType::kF32) KeepStatesInF16(graph, graph.f16_states);
   return reports;
 }
 

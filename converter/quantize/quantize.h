@@ -25,6 +25,9 @@ namespace earshot::quantize {
 // is taken; so it is for the tensors that the graph names in int4_exceptions, or the caller in keep_int8.
 //
 // Attention ops that the graph names in int8_attention compute in 8 bits where `attention` is kI8.
+//
+// States that the graph names in int8_states are kept in 8 bits where `weights` are integers, those in
+// f16_states in f16 where `weights` are not f32.
 struct Options {
   DType weights = DType::kI8;  // kI8, kI4, kF16 or kF32
   std::optional<DType> vocabulary =

@@ -21,11 +21,17 @@ void AttendFewF32(const AttentionHead<float>& head, const Workspace& workspace) 
 void AttendFewF16(const AttentionHead<Float16>& head, const Workspace& workspace) {
   AttendFew(head, workspace);
 }
+void AttendFewI8(const AttentionHead<int8_t>& head, const Workspace& workspace) {
+  AttendFew(head, workspace);
+}
 void AttendTileF32(const AttentionHead<float>& head, int64_t begin, int64_t end, const Workspace& workspace) {
   AttendTile(head, begin, end, workspace);
 }
 void AttendTileF16(const AttentionHead<Float16>& head, int64_t begin, int64_t end,
                    const Workspace& workspace) {
+  AttendTile(head, begin, end, workspace);
+}
+void AttendTileI8(const AttentionHead<int8_t>& head, int64_t begin, int64_t end, const Workspace& workspace) {
   AttendTile(head, begin, end, workspace);
 }
 
@@ -40,8 +46,10 @@ namespace {
 
 HWY_EXPORT(AttendFewF32);
 HWY_EXPORT(AttendFewF16);
+HWY_EXPORT(AttendFewI8);
 HWY_EXPORT(AttendTileF32);
 HWY_EXPORT(AttendTileF16);
+HWY_EXPORT(AttendTileI8);
 
 void FewQueries(const AttentionHead<float>& head, const Workspace& workspace) {
   HWY_DYNAMIC_DISPATCH(AttendFewF32)(head, workspace);
@@ -49,11 +57,17 @@ void FewQueries(const AttentionHead<float>& head, const Workspace& workspace) {
 void FewQueries(const AttentionHead<Float16>& head, const Workspace& workspace) {
   HWY_DYNAMIC_DISPATCH(AttendFewF16)(head, workspace);
 }
+void FewQueries(const AttentionHead<int8_t>& head, const Workspace& workspace) {
+  HWY_DYNAMIC_DISPATCH(AttendFewI8)(head, workspace);
+}
 void QueryTile(const AttentionHead<float>& head, int64_t begin, int64_t end, const Workspace& workspace) {
   HWY_DYNAMIC_DISPATCH(AttendTileF32)(head, begin, end, workspace);
 }
 void QueryTile(const AttentionHead<Float16>& head, int64_t begin, int64_t end, const Workspace& workspace) {
   HWY_DYNAMIC_DISPATCH(AttendTileF16)(head, begin, end, workspace);
+}
+void QueryTile(const AttentionHead<int8_t>& head, int64_t begin, int64_t end, const Workspace& workspace) {
+  HWY_DYNAMIC_DISPATCH(AttendTileI8)(head, begin, end, workspace);
 }
 
 template <class T>
@@ -94,6 +108,10 @@ void Attend(const AttentionParams& params, const AttentionOperands<float>& opera
   attention::AttendHeads(params, operands, workspace, pool);
 }
 void Attend(const AttentionParams& params, const AttentionOperands<Float16>& operands,
+            std::span<std::byte> workspace, const ThreadPool& pool) {
+  attention::AttendHeads(params, operands, workspace, pool);
+}
+void Attend(const AttentionParams& params, const AttentionOperands<int8_t>& operands,
             std::span<std::byte> workspace, const ThreadPool& pool) {
   attention::AttendHeads(params, operands, workspace, pool);
 }

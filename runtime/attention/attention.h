@@ -27,13 +27,17 @@ struct AttentionShape {
   int64_t max_keys = 0;      // largest Tk ever run
 };
 
-// K is kept as f32 or as f16; V likewise. T is float or Float16.
+// K is kept as f32, as f16, or as 8-bit integers with a scale for each row and head; V likewise. T is float,
+// Float16 or int8_t.
 template <class T>
 struct AttentionOperands {
   Matrix<const float> q;  // [Tq, H * D]
   Matrix<const T> k;      // [Tk, Hkv * D]
   Matrix<const T> v;      // [Tk, Hkv * D]
   Matrix<float> out;      // [Tq, H * D]; may be the memory of q, not of k or v
+  // Only where T is int8_t: K[t, h * D + d] = k[t, h * D + d] * k_scales[t, h]; V likewise.
+  Matrix<const float> k_scales = {};  // [Tk, Hkv]
+  Matrix<const float> v_scales = {};  // [Tk, Hkv]
 };
 
 struct AttentionParams {
@@ -53,11 +57,14 @@ void Attend(const AttentionParams& params, const AttentionOperands<float>& opera
             std::span<std::byte> workspace, const ThreadPool& pool);
 void Attend(const AttentionParams& params, const AttentionOperands<Float16>& operands,
             std::span<std::byte> workspace, const ThreadPool& pool);
+void Attend(const AttentionParams& params, const AttentionOperands<int8_t>& operands,
+            std::span<std::byte> workspace, const ThreadPool& pool);
 
 // The specification: scalar, one row after the other, softmax in double precision, no workspace. Same results
 // within rounding.
 void AttendReference(const AttentionParams& params, const AttentionOperands<float>& operands);
 void AttendReference(const AttentionParams& params, const AttentionOperands<Float16>& operands);
+void AttendReference(const AttentionParams& params, const AttentionOperands<int8_t>& operands);
 
 }  // namespace earshot
 

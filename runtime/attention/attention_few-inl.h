@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "hwy/highway.h"
 #include "runtime/attention/attention_job.h"
@@ -76,7 +77,14 @@ HWY_INLINE void ScoreKeys(const float* HWY_RESTRICT q, const KeyRows<T>& keys, i
       sum2 = hn::MulAdd(factor, kn::LoadFloatN(d, row[2] + channel, rest), sum2);
       sum3 = hn::MulAdd(factor, kn::LoadFloatN(d, row[3] + channel, rest), sum3);
     }
-    hn::StoreU(FourSums(d, sum0, sum1, sum2, sum3), hn::FixedTag<float, 4>(), scores + i);
+    const hn::FixedTag<float, 4> d4;
+    auto four = FourSums(d, sum0, sum1, sum2, sum3);
+    if constexpr (std::is_same_v<T, int8_t>) {
+      alignas(16) float scale[4];
+      for (int64_t j = 0; j < 4; ++j) scale[j] = keys.Scale(std::min(i + j, count - 1));
+      four = hn::Mul(four, hn::Load(d4, scale));
+    }
+    hn::StoreU(four, d4, scores + i);
   }
 }
 
@@ -142,6 +150,9 @@ void AttendKeys(const Workspace& work, int64_t row, const KeyRows<T>& keys, cons
   float* o = work.o + row * padded_dim;
   ScoreKeys(work.q + row * padded_dim, keys, count, dim, work.scores);
   const float alpha = UpdateWeights(work.scores, count, work.max + row, work.sum + row);
+  if constexpr (std::is_same_v<T, int8_t>) {
+    for (int64_t i = 0; i < count; ++i) work.scores[i] *= values.Scale(i);
+  }
   int64_t channel = 0;
   for (; channel + 8 * lanes <= dim; channel += 8 * lanes)
     AddValues<8>(work.scores, values, count, channel, alpha, o);

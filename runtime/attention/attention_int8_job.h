@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "runtime/attention/attention_job.h"
+#include "runtime/kernels/kernels.h"
 
 namespace earshot::attention {
 
@@ -15,7 +16,7 @@ constexpr int64_t kInt8Channels = 16;
 // An 8-bit product sums up this many bytes at once: channels of a score, keys of a weighted value.
 constexpr int64_t kQuad = 4;
 // Largest magnitude of what is rounded; smaller ones count as this one, so that scales stay above zero.
-constexpr float kSmallestMagnitude = 1e-30f;
+using kernels::kSmallestMagnitude;
 
 // K and V of one key head. Dp: D padded to kInt8Channels.
 struct Int8Keys {

@@ -70,22 +70,26 @@ struct KeyRows {
   const int32_t* order;  // nullptr: natural
   int64_t begin;
   int64_t step;
+  Matrix<const float> scales = {};  // [Tk, 1] of the rows of 8-bit caches
 
   int64_t RowIndex(int64_t i) const {
     const int64_t position = begin + i * step;
     return order == nullptr ? position : order[position];
   }
   const T* operator()(int64_t i) const { return matrix.Row(RowIndex(i)); }
-  KeyRows From(int64_t first) const { return {matrix, order, begin + first * step, step}; }
+  float Scale(int64_t i) const { return *scales.Row(RowIndex(i)); }
+  KeyRows From(int64_t first) const { return {matrix, order, begin + first * step, step, scales}; }
 };
 
 // One query head: its columns of the operands, and its pattern.
 template <class T>
 struct AttentionHead {
-  Matrix<const float> q;  // [Tq, D]
-  Matrix<const T> k;      // [Tk, D]
-  Matrix<const T> v;      // [Tk, D]
-  Matrix<float> out;      // [Tq, D]
+  Matrix<const float> q;         // [Tq, D]
+  Matrix<const T> k;             // [Tk, D]
+  Matrix<const T> v;             // [Tk, D]
+  Matrix<const float> k_scales;  // [Tk, 1]; only for int8_t
+  Matrix<const float> v_scales;  // likewise
+  Matrix<float> out;             // [Tq, D]
   const AttentionPattern* pattern;
   AttentionOrder order;
   int64_t head;
@@ -94,8 +98,12 @@ struct AttentionHead {
   int64_t QueryRow(int64_t position) const {
     return order.queries.empty() ? position : order.queries[static_cast<size_t>(position)];
   }
-  KeyRows<T> Keys(const KeyRange& range) const { return {k, order.keys.data(), range.begin, range.step}; }
-  KeyRows<T> Values(const KeyRange& range) const { return {v, order.keys.data(), range.begin, range.step}; }
+  KeyRows<T> Keys(const KeyRange& range) const {
+    return {k, order.keys.data(), range.begin, range.step, k_scales};
+  }
+  KeyRows<T> Values(const KeyRange& range) const {
+    return {v, order.keys.data(), range.begin, range.step, v_scales};
+  }
   QueryBlock Block(int64_t query_begin, int64_t query_end) const {
     return {head, query_begin, query_end, q.rows, k.rows};
   }
@@ -108,6 +116,8 @@ AttentionHead<T> MakeHead(const AttentionParams& params, const AttentionOperands
   return {.q = operands.q.Columns(head * dim, dim),
           .k = operands.k.Columns(kv_head * dim, dim),
           .v = operands.v.Columns(kv_head * dim, dim),
+          .k_scales = operands.k_scales.Columns(kv_head, 1),
+          .v_scales = operands.v_scales.Columns(kv_head, 1),
           .out = operands.out.Columns(head * dim, dim),
           .pattern = params.pattern,
           .order = params.pattern->Order(head, operands.q.rows, operands.k.rows),

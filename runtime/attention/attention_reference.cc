@@ -3,15 +3,25 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
+#include <type_traits>
 #include <vector>
 
 #include "runtime/attention/attention.h"
+#include "runtime/attention/attention_job.h"
 
 namespace earshot {
 namespace {
 
 double Widen(float x) { return x; }
 double Widen(Float16 x) { return ToFloat(x); }
+double Widen(int8_t x) { return x; }
+
+// The factor of a row of K or V: 1 but for 8-bit integers.
+template <class T>
+double ScaleOf(const Matrix<const float>& scales, int64_t row) {
+  return std::is_same_v<T, int8_t> ? double{*scales.Row(row)} : 1.0;
+}
 
 // Rows of K and V that one query sees.
 std::vector<int64_t> VisibleKeys(const AttentionPattern& pattern, const QueryBlock& block,
@@ -30,21 +40,24 @@ std::vector<int64_t> VisibleKeys(const AttentionPattern& pattern, const QueryBlo
 }
 
 template <class T>
-void AttendRow(float scale, const float* q, const Matrix<const T>& k, const Matrix<const T>& v,
-               std::span<const int64_t> keys, float* out) {
+void AttendRow(const attention::AttentionHead<T>& head, int64_t row, std::span<const int64_t> keys) {
+  const float* q = head.q.Row(row);
+  float* out = head.out.Row(row);
   std::vector<double> weights;
   double largest = -std::numeric_limits<double>::infinity();
   for (const int64_t key : keys) {
     double score = 0.0;
-    for (int64_t d = 0; d < k.cols; ++d) score += static_cast<double>(q[d]) * Widen(k.Row(key)[d]);
-    weights.push_back(score * static_cast<double>(scale));
+    for (int64_t d = 0; d < head.k.cols; ++d) score += static_cast<double>(q[d]) * Widen(head.k.Row(key)[d]);
+    weights.push_back(score * ScaleOf<T>(head.k_scales, key) * static_cast<double>(head.scale));
     largest = std::max(largest, weights.back());
   }
   double sum = 0.0;
   for (double& weight : weights) sum += weight = std::exp(weight - largest);
-  for (int64_t d = 0; d < v.cols; ++d) {
+  for (int64_t d = 0; d < head.v.cols; ++d) {
     double mean = 0.0;
-    for (size_t i = 0; i < keys.size(); ++i) mean += weights[i] / sum * Widen(v.Row(keys[i])[d]);
+    for (size_t i = 0; i < keys.size(); ++i) {
+      mean += weights[i] / sum * ScaleOf<T>(head.v_scales, keys[i]) * Widen(head.v.Row(keys[i])[d]);
+    }
     out[d] = static_cast<float>(mean);
   }
 }
@@ -52,21 +65,14 @@ void AttendRow(float scale, const float* q, const Matrix<const T>& k, const Matr
 template <class T>
 void AttendAllRows(const AttentionParams& params, const AttentionOperands<T>& operands) {
   const FullPattern full;
-  const AttentionPattern& pattern = params.pattern == nullptr ? full : *params.pattern;
-  const int64_t head_dim = params.shape.head_dim;
+  AttentionParams with_pattern = params;
+  if (params.pattern == nullptr) with_pattern.pattern = &full;
   const int64_t num_queries = operands.q.rows;
-  const int64_t num_keys = operands.k.rows;
-  for (int64_t head = 0; head < params.shape.num_heads; ++head) {
-    const int64_t kv_head = head / (params.shape.num_heads / params.shape.num_kv_heads);
-    const Matrix<const T> k = operands.k.Columns(kv_head * head_dim, head_dim);
-    const Matrix<const T> v = operands.v.Columns(kv_head * head_dim, head_dim);
-    const AttentionOrder order = pattern.Order(head, num_queries, num_keys);
+  for (int64_t index = 0; index < params.shape.num_heads; ++index) {
+    const attention::AttentionHead<T> head = attention::MakeHead(with_pattern, operands, index);
     for (int64_t position = 0; position < num_queries; ++position) {
-      const QueryBlock block = {head, position, position + 1, num_queries, num_keys};
-      const std::vector<int64_t> keys = VisibleKeys(pattern, block, order.keys);
-      const int64_t row = order.queries.empty() ? position : order.queries[static_cast<size_t>(position)];
-      AttendRow(params.scale, operands.q.Row(row) + head * head_dim, k, v, keys,
-                operands.out.Row(row) + head * head_dim);
+      const QueryBlock block = head.Block(position, position + 1);
+      AttendRow(head, head.QueryRow(position), VisibleKeys(*head.pattern, block, head.order.keys));
     }
   }
 }
@@ -77,6 +83,9 @@ void AttendReference(const AttentionParams& params, const AttentionOperands<floa
   AttendAllRows(params, operands);
 }
 void AttendReference(const AttentionParams& params, const AttentionOperands<Float16>& operands) {
+  AttendAllRows(params, operands);
+}
+void AttendReference(const AttentionParams& params, const AttentionOperands<int8_t>& operands) {
   AttendAllRows(params, operands);
 }
 

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "hwy/highway.h"
 #include "runtime/attention/attention_job.h"
@@ -158,6 +159,23 @@ void AttendPanel(const QueryTile& tile, int64_t panel, const KeyTile& keys, bool
                   end - begin, work.alpha, work.o + panel * kPanel * tile.padded_dim, tile.head_dim);
 }
 
+// K and V of a tile, packed from 8-bit rows, times the scales of the rows.
+inline void ScaleTile(const AttentionHead<int8_t>& head, const KeyRange& range, const KeyTile& keys,
+                      const QueryTile& tile) {
+  const KeyRows<int8_t> k = head.Keys(range).From(keys.begin), v = head.Values(range).From(keys.begin);
+  float k_scale[kTileKeys];
+  for (int64_t i = 0; i < keys.num_keys; ++i) k_scale[i] = k.Scale(i);
+  for (int64_t channel = 0; channel < tile.head_dim; ++channel) {
+    float* row = tile.workspace.k + channel * kTileKeys;
+    for (int64_t i = 0; i < keys.num_keys; ++i) row[i] *= k_scale[i];
+  }
+  for (int64_t i = 0; i < keys.num_keys; ++i) {
+    float* row = tile.workspace.v + i * tile.padded_dim;
+    const float scale = v.Scale(i);
+    for (int64_t channel = 0; channel < tile.padded_dim; ++channel) row[channel] *= scale;
+  }
+}
+
 template <class T>
 void AttendRange(const AttentionHead<T>& head, const KeyRange& range, const QueryTile& tile) {
   const int64_t num_keys = NumKeys(range);
@@ -167,6 +185,7 @@ void AttendRange(const AttentionHead<T>& head, const KeyRange& range, const Quer
     PackTransposed(head.Keys(range).From(begin), keys.num_keys, RoundUp(keys.num_keys, kRowPadding),
                    tile.head_dim, 1.0f, tile.workspace.k, kTileKeys);
     PackRows(head.Values(range).From(begin), keys.num_keys, tile.head_dim, tile.workspace.v, tile.padded_dim);
+    if constexpr (std::is_same_v<T, int8_t>) ScaleTile(head, range, keys, tile);
     for (int64_t panel = 0; panel < tile.num_panels(); ++panel) {
       const int64_t rows = std::min(kPanel, tile.num_rows - panel * kPanel);
       if (rows > 2 * kLanes) {

@@ -44,6 +44,12 @@ void Add(Matrix<const float> a, Matrix<const float> b, Matrix<float> out);
 void ConvertToF16(Matrix<const float> in, Matrix<Float16> out);
 void ConvertToF32(Matrix<const Float16> in, Matrix<float> out);
 
+// Rounds activations to 8 bits with a scale for every group of N / G columns of a row (scales: [M, G], G
+// divides N): in = out * scale within half a scale, scale = largest magnitude of the group / 127, which is
+// taken as kSmallestMagnitude at least. Rounds to nearest even.
+constexpr float kSmallestMagnitude = 1e-30f;
+void QuantizeGroups(Matrix<const float> in, Matrix<int8_t> out, Matrix<float> scales);
+
 // Dequantizes one row: out[i] = in[i] * scale.
 void DequantizeI8(const int8_t* in, float scale, std::span<float> out);
 // Block int4 as DType::kI4 stores it: two values a byte, low nibble first, plus 8; scales: bf16, one for 32

@@ -1,5 +1,5 @@
-// Loading and storing vectors of floats from and to f32 or f16 memory: kernels that take either element type
-// use these.
+// Loading and storing vectors of floats from and to f32 or f16 memory, and loading 8-bit integers as floats:
+// kernels that take any of these element types use these.
 #include "hwy/highway.h"
 #include "runtime/core/float16.h"
 #include "runtime/kernels/simd_targets.h"  // IWYU pragma: keep
@@ -45,6 +45,12 @@ HWY_INLINE hn::Vec<D> LoadFloat(D d, const Float16* from) {
   const hn::Rebind<uint16_t, D> du16;
   return FloatFromHalfBits(d, hn::LoadU(du16, &from->bits));
 }
+template <class D>
+HWY_INLINE hn::Vec<D> LoadFloat(D d, const int8_t* from) {
+  const hn::RebindToSigned<D> di32;
+  const hn::Rebind<int8_t, D> di8;
+  return hn::ConvertTo(d, hn::PromoteTo(di32, hn::LoadU(di8, from)));
+}
 
 // The first `count` elements, then zeros. Touches no memory beyond them.
 template <class D>
@@ -55,6 +61,12 @@ template <class D>
 HWY_INLINE hn::Vec<D> LoadFloatN(D d, const Float16* from, size_t count) {
   const hn::Rebind<uint16_t, D> du16;
   return FloatFromHalfBits(d, hn::LoadN(du16, &from->bits, count));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> LoadFloatN(D d, const int8_t* from, size_t count) {
+  const hn::RebindToSigned<D> di32;
+  const hn::Rebind<int8_t, D> di8;
+  return hn::ConvertTo(d, hn::PromoteTo(di32, hn::LoadN(di8, from, count)));
 }
 
 template <class D>

@@ -81,6 +81,20 @@ void ConvertToF32(Matrix<const Float16> in, Matrix<float> out) {
   }
 }
 
+void QuantizeGroups(Matrix<const float> in, Matrix<int8_t> out, Matrix<float> scales) {
+  const int64_t group = in.cols / scales.cols;
+  for (int64_t row = 0; row < in.rows; ++row) {
+    for (int64_t begin = 0; begin < in.cols; begin += group) {
+      const float* from = in.Row(row) + begin;
+      float magnitude = kSmallestMagnitude;
+      for (int64_t i = 0; i < group; ++i) magnitude = std::max(magnitude, std::abs(from[i]));
+      scales.Row(row)[begin / group] = magnitude / 127.0f;
+      for (int64_t i = 0; i < group; ++i)
+        out.Row(row)[begin + i] = static_cast<int8_t>(std::nearbyint(from[i] * (127.0f / magnitude)));
+    }
+  }
+}
+
 void DequantizeI8(const int8_t* in, float scale, std::span<float> out) {
   for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(in[i]) * scale;
 }

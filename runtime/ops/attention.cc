@@ -1,5 +1,6 @@
 // Attention: multi-head scaled dot-product attention over the keys that a pattern selects. K and V may lie in
-// a KV cache. In f32, or in 8 bits where the model allows it and the CPU gains by it.
+// a KV cache, as f16 or 8-bit integers too. Computed in f32, or in 8 bits where the model allows it and the
+// CPU gains by it.
 #include "runtime/attention/attention.h"
 
 #include "runtime/attention/attention_int8.h"
@@ -48,25 +49,44 @@ class AttentionKernel final : public OpKernel {
     EARSHOT_RETURN_IF_ERROR(CheckShape("q", q, q.rows, shape.num_heads * shape.head_dim));
     EARSHOT_RETURN_IF_ERROR(CheckShape("k", k, k.rows, shape.num_kv_heads * shape.head_dim));
     EARSHOT_RETURN_IF_ERROR(CheckShape("v", operands.inputs[2], k.rows, k.cols));
+    for (size_t i = 3; i < operands.num_inputs; ++i)
+      EARSHOT_RETURN_IF_ERROR(CheckShape("the scales", operands.inputs[i], k.rows, shape.num_kv_heads));
     return CheckShape("the output", operands.outputs[0], q.rows, q.cols);
   }
 
   Status Eval(const OpOperands& operands, const EvalContext& context) override {
-    if (operands.inputs[1].dtype == DType::kF16) {
-      Run<Float16>(operands, context);
-    } else {
-      Run<float>(operands, context);
+    switch (operands.inputs[1].dtype) {
+      case DType::kI8:
+        Attend(params_, Int8Operands(operands), context.workspace, context.pool);
+        break;
+      case DType::kF16:
+        Run<Float16>(operands, context);
+        break;
+      default:
+        Run<float>(operands, context);
     }
     return Status::Ok();
   }
 
  private:
   template <class T>
+  static AttentionOperands<T> Views(const OpOperands& operands) {
+    return {.q = operands.inputs[0].As<const float>(),
+            .k = operands.inputs[1].As<const T>(),
+            .v = operands.inputs[2].As<const T>(),
+            .out = operands.outputs[0].As<float>()};
+  }
+
+  static AttentionOperands<int8_t> Int8Operands(const OpOperands& operands) {
+    AttentionOperands<int8_t> views = Views<int8_t>(operands);
+    views.k_scales = operands.inputs[3].As<const float>();
+    views.v_scales = operands.inputs[4].As<const float>();
+    return views;
+  }
+
+  template <class T>
   void Run(const OpOperands& operands, const EvalContext& context) const {
-    const AttentionOperands<T> views = {.q = operands.inputs[0].As<const float>(),
-                                        .k = operands.inputs[1].As<const T>(),
-                                        .v = operands.inputs[2].As<const T>(),
-                                        .out = operands.outputs[0].As<float>()};
+    const AttentionOperands<T> views = Views<T>(operands);
     if (is_int8_) {
       AttendInt8(params_, views, context.workspace, context.pool);
     } else {
@@ -78,14 +98,27 @@ class AttentionKernel final : public OpKernel {
   bool is_int8_;
 };
 
+// K and V of one type: f32, f16, or 8-bit integers with scales.
+Status CheckTypes(const OpSetup& setup) {
+  const OpOperands& operands = setup.operands;
+  const bool is_int8 = operands.inputs[1].dtype == DType::kI8;
+  const size_t num_inputs = is_int8 ? 5 : 3;
+  EARSHOT_RETURN_IF_ERROR(CheckOperandCount(setup, num_inputs, num_inputs));
+  EARSHOT_RETURN_IF_ERROR(CheckDType("q", operands.inputs[0], DType::kF32));
+  if (is_int8) {
+    EARSHOT_RETURN_IF_ERROR(CheckDType("the scales of k", operands.inputs[3], DType::kF32));
+    EARSHOT_RETURN_IF_ERROR(CheckDType("the scales of v", operands.inputs[4], DType::kF32));
+  } else {
+    EARSHOT_RETURN_IF_ERROR(CheckDType("k", operands.inputs[1], DType::kF32, DType::kF16));
+  }
+  EARSHOT_RETURN_IF_ERROR(CheckDType("v", operands.inputs[2], operands.inputs[1].dtype));
+  return CheckDType("the output", operands.outputs[0], DType::kF32);
+}
+
 Result<AttentionKernel> Make(const OpSetup& setup) {
-  EARSHOT_RETURN_IF_ERROR(CheckOperandCount(setup, 3, 3));
+  EARSHOT_RETURN_IF_ERROR(CheckTypes(setup));
   const MatrixView& q = setup.operands.inputs[0];
   const MatrixView& k = setup.operands.inputs[1];
-  EARSHOT_RETURN_IF_ERROR(CheckDType("q", q, DType::kF32));
-  EARSHOT_RETURN_IF_ERROR(CheckDType("k", k, DType::kF32, DType::kF16));
-  EARSHOT_RETURN_IF_ERROR(CheckDType("v", setup.operands.inputs[2], k.dtype));
-  EARSHOT_RETURN_IF_ERROR(CheckDType("the output", setup.operands.outputs[0], DType::kF32));
   const fb::Attention& attributes = *setup.op->attributes_as_Attention();
   const int64_t heads = attributes.num_heads(), kv_heads = attributes.num_kv_heads();
   if (heads < 1 || kv_heads < 1 || heads % kv_heads != 0 || q.cols < heads || q.cols % heads != 0) {
@@ -102,7 +135,7 @@ Result<AttentionKernel> Make(const OpSetup& setup) {
                                     .max_keys = k.rows},
                           .scale = attributes.scale(),
                           .pattern = pattern},
-                         may_be_int8 && Int8AttentionIsFaster());
+                         may_be_int8 && k.dtype != DType::kI8 && Int8AttentionIsFaster());
   EARSHOT_RETURN_IF_ERROR(kernel.Check(setup.operands));
   return kernel;
 }

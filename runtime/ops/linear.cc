@@ -1,5 +1,5 @@
 // Linear: out = activation(in W^T + bias), dense, on XNNPACK. The output may be a view into a KV cache: rows
-// are written where they stay; for an f16 cache through a small f32 tile.
+// are written where they stay; for a cache in f16 or in 8 bits through a small f32 tile.
 #include <algorithm>
 
 #include "runtime/kernels/kernels.h"
@@ -11,13 +11,13 @@
 namespace earshot {
 namespace {
 
-// Rows computed at a time where the result is converted to f16.
+// Rows computed at a time where the result is converted to f16 or to 8 bits.
 constexpr int64_t kConvertTileRows = 128;
 
 struct LinearPlan {
   FullyConnectedParams dense;
   kernels::Activation activation = kernels::Activation::kNone;
-  bool converts = false;  // the output is f16
+  bool converts = false;  // the output is not f32
   size_t dense_workspace_bytes = 0;
   size_t tile_bytes = 0;
 
@@ -41,6 +41,7 @@ class LinearKernel final : public OpKernel {
     const FullyConnectedParams& dense = plan.dense;
     EARSHOT_RETURN_IF_ERROR(CheckShape("the input", in, in.rows, dense.in_channels));
     EARSHOT_RETURN_IF_ERROR(CheckShape("the output", out, in.rows, dense.out_channels));
+    if (out.dtype == DType::kI8) EARSHOT_RETURN_IF_ERROR(CheckScales(operands));
     if (in.stride != dense.in_stride || (!plan.converts && out.stride != dense.out_stride)) {
       return Status::Error(StatusCode::kInvalidModel, "the row strides of its operands change between runs");
     }
@@ -50,7 +51,7 @@ class LinearKernel final : public OpKernel {
   Status Eval(const OpOperands& operands, const EvalContext& context) override {
     const auto in = operands.inputs[0].As<const float>();
     const std::span<std::byte> dense_workspace = context.workspace.first(plan_.dense_workspace_bytes);
-    if (plan_.converts) return EvalF16(in, operands.outputs[0].As<Float16>(), context);
+    if (plan_.converts) return EvalAndConvert(in, operands, context);
     const auto out = operands.outputs[0].As<float>();
     EARSHOT_RETURN_IF_ERROR(dense_.Run(in, out, dense_workspace, context.pool));
     ActivateInPlace(plan_.activation, out, context.pool);
@@ -58,8 +59,18 @@ class LinearKernel final : public OpKernel {
   }
 
  private:
-  Status EvalF16(Matrix<const float> in, Matrix<Float16> out, const EvalContext& context) {
-    const int64_t cols = out.cols;
+  static Status CheckScales(const OpOperands& operands) {
+    const MatrixView& out = operands.outputs[0];
+    const MatrixView& scales = operands.outputs[1];
+    if (scales.cols < 1 || out.cols % scales.cols != 0) {
+      return Status::Error(StatusCode::kInvalidModel, "%lld columns cannot share %lld scales",
+                           static_cast<long long>(out.cols), static_cast<long long>(scales.cols));
+    }
+    return CheckShape("the scales", scales, out.rows, scales.cols);
+  }
+
+  Status EvalAndConvert(Matrix<const float> in, const OpOperands& operands, const EvalContext& context) {
+    const int64_t cols = operands.outputs[0].cols;
     float* tile_data = reinterpret_cast<float*>(context.workspace.data() + plan_.dense_workspace_bytes);
     for (int64_t begin = 0; begin < in.rows; begin += kConvertTileRows) {
       const int64_t rows = std::min(kConvertTileRows, in.rows - begin);
@@ -67,11 +78,23 @@ class LinearKernel final : public OpKernel {
       EARSHOT_RETURN_IF_ERROR(dense_.Run(in.Rows(begin, rows), tile,
                                          context.workspace.first(plan_.dense_workspace_bytes), context.pool));
       ForRowBlocks(context.pool, rows, CacheBlockRows(cols), [&](int64_t first, int64_t count) {
-        kernels::Activate(plan_.activation, tile.Rows(first, count), tile.Rows(first, count));
-        kernels::ConvertToF16(tile.Rows(first, count), out.Rows(begin + first, count));
+        const Matrix<float> block = tile.Rows(first, count);
+        kernels::Activate(plan_.activation, block, block);
+        Convert(block, begin + first, operands);
       });
     }
     return Status::Ok();
+  }
+
+  // Writes rows of the result from `begin` on.
+  static void Convert(Matrix<const float> rows, int64_t begin, const OpOperands& operands) {
+    const MatrixView& out = operands.outputs[0];
+    if (out.dtype == DType::kF16) {
+      kernels::ConvertToF16(rows, out.As<Float16>().Rows(begin, rows.rows));
+    } else {
+      kernels::QuantizeGroups(rows, out.As<int8_t>().Rows(begin, rows.rows),
+                              operands.outputs[1].As<float>().Rows(begin, rows.rows));
+    }
   }
 
   LinearPlan plan_;
@@ -79,13 +102,18 @@ class LinearKernel final : public OpKernel {
 };
 
 Result<LinearPlan> Plan(const OpSetup& setup) {
-  EARSHOT_RETURN_IF_ERROR(CheckOperandCount(setup, 2, 3));
+  const bool is_int8 = setup.operands.outputs[0].dtype == DType::kI8;
+  EARSHOT_RETURN_IF_ERROR(CheckOperandCount(setup, 2, 3, is_int8 ? 2 : 1));
   const MatrixView& in = setup.operands.inputs[0];
   const MatrixView& weight = setup.operands.inputs[1];
   const MatrixView& out = setup.operands.outputs[0];
   const bool has_bias = setup.operands.num_inputs == 3;
   EARSHOT_RETURN_IF_ERROR(CheckDType("the input", in, DType::kF32));
-  EARSHOT_RETURN_IF_ERROR(CheckDType("the output", out, DType::kF32, DType::kF16));
+  if (is_int8) {
+    EARSHOT_RETURN_IF_ERROR(CheckDType("the scales", setup.operands.outputs[1], DType::kF32));
+  } else {
+    EARSHOT_RETURN_IF_ERROR(CheckDType("the output", out, DType::kF32, DType::kF16));
+  }
   EARSHOT_RETURN_IF_ERROR(CheckShape("the weight", weight, out.cols, in.cols));
   if (has_bias) {
     EARSHOT_RETURN_IF_ERROR(CheckShape("the bias", setup.operands.inputs[2], 1, out.cols));
@@ -98,7 +126,7 @@ Result<LinearPlan> Plan(const OpSetup& setup) {
                            ActivationFrom(setup.op->attributes_as_Linear()->activation()));
   LinearPlan plan;
   plan.activation = activation;
-  plan.converts = out.dtype == DType::kF16;
+  plan.converts = out.dtype != DType::kF32;
   plan.dense = {.weight_dtype = weight.dtype,
                 .in_channels = in.cols,
                 .out_channels = out.cols,

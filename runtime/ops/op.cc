@@ -3,13 +3,14 @@
 
 namespace earshot {
 
-Status CheckOperandCount(const OpSetup& setup, size_t min_inputs, size_t max_inputs) {
+Status CheckOperandCount(const OpSetup& setup, size_t min_inputs, size_t max_inputs, size_t num_outputs) {
   const OpOperands& operands = setup.operands;
-  if (operands.num_outputs == 1 && operands.num_inputs >= min_inputs && operands.num_inputs <= max_inputs)
+  if (operands.num_outputs == num_outputs && operands.num_inputs >= min_inputs &&
+      operands.num_inputs <= max_inputs)
     return Status::Ok();
   return Status::Error(StatusCode::kInvalidModel,
-                       "it has %zu inputs and %zu outputs instead of %zu to %zu inputs and 1 output",
-                       operands.num_inputs, operands.num_outputs, min_inputs, max_inputs);
+                       "it has %zu inputs and %zu outputs instead of %zu to %zu inputs and %zu outputs",
+                       operands.num_inputs, operands.num_outputs, min_inputs, max_inputs, num_outputs);
 }
 
 Status CheckShape(const char* what, const MatrixView& view, int64_t rows, int64_t cols) {

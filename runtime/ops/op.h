@@ -88,8 +88,8 @@ Result<OpKernel*> PlaceKernel(Arena& persistent, Arguments&&... arguments) {
   return static_cast<OpKernel*>(new (memory) Kernel(std::forward<Arguments>(arguments)...));
 }
 
-// kInvalidModel unless the op has one output and from min_inputs to max_inputs inputs.
-Status CheckOperandCount(const OpSetup& setup, size_t min_inputs, size_t max_inputs);
+// kInvalidModel unless the op has num_outputs outputs and from min_inputs to max_inputs inputs.
+Status CheckOperandCount(const OpSetup& setup, size_t min_inputs, size_t max_inputs, size_t num_outputs = 1);
 
 // kInvalidModel with both shapes unless `view` is [rows, cols].
 Status CheckShape(const char* what, const MatrixView& view, int64_t rows, int64_t cols);

@@ -68,7 +68,8 @@ void CountMultiplyAdds(const fb::Op& op, const OpOperands& operands, OpWork& wor
     work.multiply_adds =
         2 * AttendedPairs(attention->pattern(), out.rows, operands.inputs[1].rows) * out.cols;
     // The choice that the op itself makes (ops/attention.cc).
-    if (attention->arithmetic() == fb::AttentionArithmetic::Int8 && Int8AttentionIsFaster())
+    if (attention->arithmetic() == fb::AttentionArithmetic::Int8 && operands.inputs[1].dtype != DType::kI8 &&
+        Int8AttentionIsFaster())
       work.arithmetic = Arithmetic::kI8;
   } else if (op.attributes_type() == fb::OpAttributes::Linear ||
              op.attributes_type() == fb::OpAttributes::Conv1d) {

@@ -64,12 +64,13 @@ void CheckAgainstReference(const Case<T>& run, const AttentionPattern* pattern) 
   CHECK(run.out.GapsIntact());
 }
 
-void CheckBothTypes(const AttentionShape& shape, int64_t num_queries, int64_t num_keys,
-                    const AttentionPattern* pattern) {
+void CheckAllTypes(const AttentionShape& shape, int64_t num_queries, int64_t num_keys,
+                   const AttentionPattern* pattern) {
   INFO("Tq " << num_queries << " Tk " << num_keys << " H " << shape.num_heads << " Hkv " << shape.num_kv_heads
              << " D " << shape.head_dim);
   CheckAgainstReference(Case<float>(shape, num_queries, num_keys), pattern);
   CheckAgainstReference(Case<Float16>(shape, num_queries, num_keys), pattern);
+  CheckAgainstReference(Case<int8_t>(shape, num_queries, num_keys), pattern);
 }
 
 TEST_CASE("attention equals its reference for all tails of queries and keys", "[quick]") {
@@ -77,7 +78,7 @@ TEST_CASE("attention equals its reference for all tails of queries and keys", "[
     for (const int64_t queries :
          {1, 2, 3, 4, 5, 7, 12, 13, 16, 17, 31, 33, 47, 48, 49, 63, 95, 96, 97, 145}) {
       for (const int64_t keys : {1, 3, 5, 8, 63, 64, 65, 130})
-        CheckBothTypes(Shape(1, 1, 16, queries, keys), queries, keys, nullptr);
+        CheckAllTypes(Shape(1, 1, 16, queries, keys), queries, keys, nullptr);
     }
   });
 }
@@ -85,12 +86,12 @@ TEST_CASE("attention equals its reference for all tails of queries and keys", "[
 TEST_CASE("attention equals its reference for any number of channels", "[quick]") {
   ForEachSimdTarget([] {
     for (int64_t dim = 1; dim <= 40; ++dim) {
-      CheckBothTypes(Shape(2, 2, dim, 19, 70), 19, 70, nullptr);
-      CheckBothTypes(Shape(2, 2, dim, 2, 70), 2, 70, nullptr);
+      CheckAllTypes(Shape(2, 2, dim, 19, 70), 19, 70, nullptr);
+      CheckAllTypes(Shape(2, 2, dim, 2, 70), 2, 70, nullptr);
     }
     for (const int64_t dim : {64, 80, 128, 200}) {
-      CheckBothTypes(Shape(2, 2, dim, 50, 70), 50, 70, nullptr);
-      CheckBothTypes(Shape(2, 2, dim, 1, 70), 1, 70, nullptr);
+      CheckAllTypes(Shape(2, 2, dim, 50, 70), 50, 70, nullptr);
+      CheckAllTypes(Shape(2, 2, dim, 1, 70), 1, 70, nullptr);
     }
   });
 }
@@ -98,8 +99,8 @@ TEST_CASE("attention equals its reference for any number of channels", "[quick]"
 TEST_CASE("attention shares key heads among groups of query heads", "[quick]") {
   ForEachSimdTarget([] {
     for (const int64_t queries : {1, 40}) {
-      CheckBothTypes(Shape(6, 2, 36, queries, 50), queries, 50, nullptr);
-      CheckBothTypes(Shape(4, 1, 20, queries, 50), queries, 50, nullptr);
+      CheckAllTypes(Shape(6, 2, 36, queries, 50), queries, 50, nullptr);
+      CheckAllTypes(Shape(4, 1, 20, queries, 50), queries, 50, nullptr);
     }
   });
 }
@@ -109,7 +110,7 @@ TEST_CASE("causal attention with and without a past equals its reference", "[qui
   ForEachSimdTarget([&] {
     for (const int64_t queries : {1, 2, 4, 6, 50, 100, 200}) {
       for (const int64_t past : {0, 1, 63, 90})
-        CheckBothTypes(Shape(2, 1, 24, queries, queries + past), queries, queries + past, &causal);
+        CheckAllTypes(Shape(2, 1, 24, queries, queries + past), queries, queries + past, &causal);
     }
   });
 }
@@ -117,7 +118,7 @@ TEST_CASE("causal attention with and without a past equals its reference", "[qui
 TEST_CASE("a session made for many queries may run few, and fewer keys", "[quick]") {
   ForEachSimdTarget([] {
     for (const int64_t queries : {1, 4, 5, 30})
-      CheckBothTypes(Shape(2, 2, 40, 448, 448), queries, 33, nullptr);
+      CheckAllTypes(Shape(2, 2, 40, 448, 448), queries, 33, nullptr);
   });
 }
 
@@ -151,9 +152,10 @@ double PlainAttention(const Case<T>& run, const testing::TestPattern& pattern, i
     double score = 0.0;
     for (int64_t d = head * dim; d < (head + 1) * dim; ++d)
       score += double{run.q.view().Row(query)[d]} * double{Widen(run.k.view().Row(key)[d])};
+    score *= run.k_scale(key, head);
     const double weight = std::exp(score * double{run.scale});
     sum += weight;
-    mean += weight * double{Widen(run.v.view().Row(key)[head * dim + channel])};
+    mean += weight * run.v_scale(key, head) * double{Widen(run.v.view().Row(key)[head * dim + channel])};
   }
   return sum > 0.0 ? mean / sum : 0.0;
 }
@@ -180,6 +182,7 @@ TEST_CASE("attention follows windows with strided keys", "[quick]") {
   for (const int64_t length : {3, 40, 150, 333}) {
     CheckPattern<float>(testing::LocalAndStrided(16, 8), 1, length, length);
     CheckPattern<Float16>(testing::LocalAndStrided(70, 16), 2, length, length);
+    CheckPattern<int8_t>(testing::LocalAndStrided(70, 16), 2, length, length);
     CheckPattern<float>(testing::LocalAndStrided(0, 1000), 1, length, length);
   }
 }
@@ -195,6 +198,7 @@ TEST_CASE("attention follows clusters", "[quick]") {
   for (const int64_t queries : {3, 20, 250}) {
     CheckPattern<float>(testing::Clusters(3, queries, 220, 9), 3, queries, 220);
     CheckPattern<Float16>(testing::Clusters(2, queries, 90, 3), 2, queries, 90);
+    CheckPattern<int8_t>(testing::Clusters(2, queries, 90, 3), 2, queries, 90);
   }
 }
 

@@ -3,6 +3,7 @@
 #define EARSHOT_TESTS_KERNELS_ATTENTION_TESTING_H_
 
 #include <cstdint>
+#include <type_traits>
 
 #include "runtime/attention/attention.h"
 #include "tests/kernels/kernel_testing.h"
@@ -11,6 +12,7 @@ namespace earshot::testing {
 
 inline float Widen(float x) { return x; }
 inline float Widen(Float16 x) { return ToFloat(x); }
+inline float Widen(int8_t x) { return x; }
 
 // Inputs of one run. Rows are further apart than they are long; q, k, v end at inaccessible memory. Numbers
 // lie in [-1, 1).
@@ -21,19 +23,32 @@ struct AttentionCase {
         q(num_queries, shape.num_heads * shape.head_dim, shape.num_heads * shape.head_dim + 3),
         k(num_keys, shape.num_kv_heads * shape.head_dim, shape.num_kv_heads * shape.head_dim + 1),
         v(num_keys, shape.num_kv_heads * shape.head_dim, shape.num_kv_heads * shape.head_dim),
+        k_scales(num_keys, shape.num_kv_heads, shape.num_kv_heads + 1),
+        v_scales(num_keys, shape.num_kv_heads, shape.num_kv_heads),
         out(num_queries, shape.num_heads * shape.head_dim, shape.num_heads * shape.head_dim + 2) {
     Random random(static_cast<uint64_t>(num_queries * 1000 + num_keys));
     q.FillWith([&] { return random.Uniform(); });
     for (GuardedMatrix<T>* m : {&k, &v}) {
       for (int64_t i = 0; i < num_keys; ++i) random.Fill(m->row(i));
     }
+    for (GuardedMatrix<float>* m : {&k_scales, &v_scales})
+      m->FillWith([&] { return (random.Uniform() + 1.0f) / 256.0f; });
     out.FillWith([] { return -77.0f; });
   }
 
   AttentionOperands<T> operands() const {
-    return {q.const_view(), k.const_view(), v.const_view(), out.view()};
+    AttentionOperands<T> operands = {q.const_view(), k.const_view(), v.const_view(), out.view()};
+    if constexpr (std::is_same_v<T, int8_t>) {
+      operands.k_scales = k_scales.const_view();
+      operands.v_scales = v_scales.const_view();
+    }
+    return operands;
   }
   AttentionParams params(const AttentionPattern* pattern) const { return {shape, scale, pattern}; }
+
+  // What an element of K or V counts for.
+  double k_scale(int64_t key, int64_t head) const { return ScaleAt(k_scales, key, head); }
+  double v_scale(int64_t key, int64_t head) const { return ScaleAt(v_scales, key, head); }
 
   // Largest |q . k| * scale that these inputs can have.
   double max_score() const { return static_cast<double>(scale) * static_cast<double>(shape.head_dim); }
@@ -43,7 +58,14 @@ struct AttentionCase {
   GuardedMatrix<float> q;
   GuardedMatrix<T> k;
   GuardedMatrix<T> v;
+  GuardedMatrix<float> k_scales;  // for int8_t: at most 1 / 128, so that K and V stay below 1
+  GuardedMatrix<float> v_scales;
   GuardedMatrix<float> out;
+
+ private:
+  static double ScaleAt(const GuardedMatrix<float>& scales, int64_t key, int64_t head) {
+    return std::is_same_v<T, int8_t> ? double{scales.view().Row(key)[head]} : 1.0;
+  }
 };
 
 inline AttentionShape Shape(int64_t heads, int64_t kv_heads, int64_t dim, int64_t queries, int64_t keys) {

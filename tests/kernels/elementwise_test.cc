@@ -127,6 +127,45 @@ TEST_CASE("f32 to f16 rounds to nearest even at every boundary", "[quick]") {
   });
 }
 
+TEST_CASE("groups of a row are rounded to 8 bits within half a step", "[quick]") {
+  ForEachSimdTarget([] {
+    ForEachShape([](int64_t group, int64_t rows, int64_t gap, int64_t end_gap) {
+      if (group == 0) return;
+      for (const int64_t num_groups : {1, 3}) {
+        const int64_t cols = group * num_groups, stride = cols + gap - group;
+        Random random(static_cast<uint64_t>(cols) + 31);
+        GuardedMatrix<float> in(rows, cols, stride, end_gap);
+        in.FillWith([&] { return std::exp(5.0f * random.Uniform()) * random.Uniform(); });
+        GuardedMatrix<int8_t> out(rows, cols, stride, end_gap), expected(rows, cols, cols);
+        GuardedMatrix<float> scales(rows, num_groups, num_groups + 1, end_gap),
+            expected_scales(rows, num_groups, num_groups);
+        kernels::QuantizeGroups(in.const_view(), out.view(), scales.view());
+        kernels::reference::QuantizeGroups(in.const_view(), expected.view(), expected_scales.view());
+        CheckSame(out, expected);
+        CheckSame(scales, expected_scales);
+        for (int64_t i = 0; i < rows * cols; ++i) {
+          const float x = in.view().Row(i / cols)[i % cols];
+          const float scale = scales.view().Row(i / cols)[i % cols / group];
+          const float error = std::abs(x - scale * static_cast<float>(out.view().Row(i / cols)[i % cols]));
+          if (!(error <= 0.5001f * scale))
+            FAIL(x << " became a number " << error << " away, scale " << scale);
+        }
+      }
+    });
+  });
+}
+
+TEST_CASE("a group of zeros is rounded to zeros, a single large number keeps its group's scale", "[quick]") {
+  const std::vector<float> in = {0.0f, 0.0f, 0.0f, -254.0f, 1.0f, 1.01f};
+  std::vector<int8_t> out(6);
+  std::vector<float> scales(2);
+  ForEachSimdTarget([&] {
+    kernels::QuantizeGroups({in.data(), 1, 6, 6}, {out.data(), 1, 6, 6}, {scales.data(), 1, 2, 2});
+    CHECK(out == std::vector<int8_t>{0, 0, 0, -127, 0, 1});  // 1 / 2 rounds to the even 0
+    CHECK(scales[1] == 2.0f);
+  });
+}
+
 TEST_CASE("int8 rows are dequantized exactly", "[quick]") {
   ForEachSimdTarget([] {
     ForEachShape([](int64_t cols, int64_t, int64_t, int64_t end_gap) {

@@ -45,6 +45,10 @@ inline void Random::Fill<float>(std::span<float> values) {
   for (float& x : values) x = Uniform();
 }
 template <>
+inline void Random::Fill<int8_t>(std::span<int8_t> values) {
+  for (int8_t& x : values) x = static_cast<int8_t>(Below(255) - 127);
+}
+template <>
 inline void Random::Fill<Float16>(std::span<Float16> values) {
   for (Float16& x : values) x = ToFloat16(Uniform());
 }
