@@ -96,6 +96,10 @@ std::pair<fb::OpAttributes, flatbuffers::Offset<void>> ProgramBuilder::AddAttrib
             return {fb::OpAttributes::Activate,
                     fb::CreateActivate(builder_, ToFb(activate.activation)).Union()};
           },
+          [&](const ir::FeedForward& layers) -> Pair {
+            return {fb::OpAttributes::FeedForward,
+                    fb::CreateFeedForward(builder_, ToFb(layers.activation)).Union()};
+          },
       },
       attributes);
 }

@@ -107,7 +107,10 @@ struct Attention {
 struct Activate {
   Activation activation = Activation::kNone;
 };
-using Attributes = std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate>;
+struct FeedForward {
+  Activation activation = Activation::kNone;  // between the layers
+};
+using Attributes = std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate, FeedForward>;
 
 struct Op {
   std::string name;
@@ -156,9 +159,10 @@ struct Graph {
   std::vector<Tensor> tensors;
   std::vector<std::string>
       int4_exceptions;  // shell patterns of tensor names that 4 bits would spoil: int8 instead
-  std::vector<std::string> int8_attention;  // shell patterns of attention ops that may compute in 8 bits
-  std::vector<std::string> int8_states;     // ... of KV caches that may be kept in 8 bits
-  std::vector<std::string> f16_states;      // ... of KV caches that may be kept in f16
+  std::vector<std::string> int8_convolutions;  // ... of convolutions that 8 bits do not spoil
+  std::vector<std::string> int8_attention;     // shell patterns of attention ops that may compute in 8 bits
+  std::vector<std::string> int8_states;        // ... of KV caches that may be kept in 8 bits
+  std::vector<std::string> f16_states;         // ... of KV caches that may be kept in f16
   std::vector<State> states;
   std::vector<Method> methods;
   MemoryPlan memory_plan;

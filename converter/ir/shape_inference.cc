@@ -164,6 +164,18 @@ Result<MatrixShape> Infer(const Activate&, const Operands& operands) {
   return MatrixShape{operands[0].rows, operands[0].cols};
 }
 
+Result<MatrixShape> Infer(const FeedForward&, const Operands& operands) {
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(5, 5));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(0, "the input", DType::kF32));
+  for (const size_t weight : {size_t{1}, size_t{3}})
+    EARSHOT_RETURN_IF_ERROR(operands.ExpectWeightType(weight));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(1, "the first weight", operands[0].cols));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectRowVector(2, "the first bias", operands[1].rows));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(3, "the second weight", operands[1].rows));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectRowVector(4, "the second bias", operands[3].rows));
+  return MatrixShape{operands[0].rows, operands[3].rows};
+}
+
 struct KindName {
   const char* operator()(const Linear&) const { return "linear"; }
   const char* operator()(const Conv1d&) const { return "conv1d"; }
@@ -172,6 +184,7 @@ struct KindName {
   const char* operator()(const Embedding&) const { return "embedding"; }
   const char* operator()(const Attention&) const { return "attention"; }
   const char* operator()(const Activate&) const { return "activate"; }
+  const char* operator()(const FeedForward&) const { return "feed-forward"; }
 };
 
 }  // namespace

@@ -72,6 +72,8 @@ Status WriteOrder::Step(const Op& op) {
       return Status::Error(StatusCode::kInternal, "it writes \"%s\", which is read-only",
                            ValueAt(output).name.c_str());
     }
+    // Attention may leave its result in the place of its queries, which have been found written above.
+    if (std::holds_alternative<Attention>(op.attributes) && output == op.inputs[0]) continue;
     const Region region = RegionOf(output);
     std::vector<Region>& written = written_[static_cast<size_t>(base)];
     if (!std::ranges::all_of(written, [&](const Region& part) { return AreDisjoint(part, region); })) {

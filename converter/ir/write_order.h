@@ -1,5 +1,5 @@
 // Follows the ops of a method in their order and keeps account of which parts of each value have been
-// written.
+// written. Nothing is written twice, but for the queries of an attention that computes in place.
 #ifndef EARSHOT_CONVERTER_IR_WRITE_ORDER_H_
 #define EARSHOT_CONVERTER_IR_WRITE_ORDER_H_
 

@@ -18,6 +18,8 @@ struct Pass {
 Status FoldAttentionScale(ir::Graph& graph);
 Status FuseActivation(ir::Graph& graph);
 Status FuseLinearSiblings(ir::Graph& graph);
+Status FuseFeedForward(ir::Graph& graph);
+Status AttendInPlace(ir::Graph& graph);
 Status EliminateDeadNodes(ir::Graph& graph);
 
 }  // namespace earshot::passes

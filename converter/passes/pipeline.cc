@@ -7,12 +7,11 @@ namespace earshot::passes {
 namespace {
 
 // Order matters where one pass hides a pattern from another: the scale must be folded while q still has a
-// Linear of its own.
+// Linear of its own, and a Linear must have its activation before it can be half of a feed-forward layer.
 constexpr Pass kPipeline[] = {
-    {"fold attention scale", FoldAttentionScale},
-    {"fuse activation", FuseActivation},
-    {"fuse linear siblings", FuseLinearSiblings},
-    {"eliminate dead nodes", EliminateDeadNodes},
+    {"fold attention scale", FoldAttentionScale}, {"fuse activation", FuseActivation},
+    {"fuse linear siblings", FuseLinearSiblings}, {"fuse feed-forward", FuseFeedForward},
+    {"attend in place", AttendInPlace},           {"eliminate dead nodes", EliminateDeadNodes},
 };
 
 }  // namespace

@@ -18,6 +18,8 @@ namespace {
 enum class Role : uint8_t { kUnused, kMatrix, kVocabulary, kConvolution, kOther };
 
 Role RoleOfOperand(const ir::Op& op, size_t operand) {
+  if (std::holds_alternative<ir::FeedForward>(op.attributes) && (operand == 1 || operand == 3))
+    return Role::kMatrix;
   if (operand != 1) return Role::kOther;
   if (std::holds_alternative<ir::Linear>(op.attributes)) return Role::kMatrix;
   if (std::holds_alternative<ir::Embedding>(op.attributes)) return Role::kVocabulary;
@@ -54,6 +56,10 @@ struct Choice {
   const char* note = "";
 };
 
+bool HasIntegerWeights(const Options& options) {
+  return options.weights == DType::kI8 || options.weights == DType::kI4;
+}
+
 DType WantedType(const ir::Tensor& tensor, Role role, const Options& options) {
   if (tensor.rows == 1) return DType::kF32;
   const DType default_vocabulary = options.weights == DType::kI4 ? DType::kI8 : options.weights;
@@ -71,10 +77,18 @@ DType WantedType(const ir::Tensor& tensor, Role role, const Options& options) {
   return DType::kF32;
 }
 
-Choice ChooseType(const ir::Tensor& tensor, Role role, const Options& options,
-                  std::span<const std::string> int4_exceptions) {
+// Shell patterns of tensor names.
+struct Exceptions {
+  std::vector<std::string> from_int4;
+  std::span<const std::string> int8_convolutions;
+};
+
+Choice ChooseType(const ir::Tensor& tensor, Role role, const Options& options, const Exceptions& exceptions) {
+  if (role == Role::kConvolution && HasIntegerWeights(options) &&
+      MatchesAny(tensor.name, exceptions.int8_convolutions))
+    return {DType::kI8, ""};
   const DType wanted = WantedType(tensor, role, options);
-  if (wanted == DType::kI4 && MatchesAny(tensor.name, int4_exceptions))
+  if (wanted == DType::kI4 && MatchesAny(tensor.name, exceptions.from_int4))
     return {DType::kI8, "4 bits cost accuracy here"};
   if (wanted == DType::kI4 && tensor.cols % kI4BlockElems != 0) {
     return {DType::kI8, "columns are no multiple of 32"};
@@ -156,10 +170,6 @@ void UpdateValueTypes(ir::Graph& graph) {
   }
 }
 
-bool HasIntegerWeights(const Options& options) {
-  return options.weights == DType::kI8 || options.weights == DType::kI4;
-}
-
 void ChooseArithmetic(ir::Graph& graph, const Options& options) {
   const DType wanted = options.attention.value_or(HasIntegerWeights(options) ? DType::kI8 : DType::kF32);
   for (ir::Method& method : graph.methods) {
@@ -177,12 +187,12 @@ void ChooseArithmetic(ir::Graph& graph, const Options& options) {
 Result<std::vector<TensorReport>> Quantize(ir::Graph& graph, const Options& options) {
   const std::vector<Role> roles = FindRoles(graph);
   EARSHOT_RETURN_IF_ERROR(CheckKeepInt8(graph, roles, options));
-  std::vector<std::string> int4_exceptions = graph.int4_exceptions;
-  int4_exceptions.insert(int4_exceptions.end(), options.keep_int8.begin(), options.keep_int8.end());
+  Exceptions exceptions = {graph.int4_exceptions, graph.int8_convolutions};
+  exceptions.from_int4.insert(exceptions.from_int4.end(), options.keep_int8.begin(), options.keep_int8.end());
   std::vector<Choice> choices;
   for (size_t i = 0; i < graph.tensors.size(); ++i) {
     EARSHOT_RETURN_IF_ERROR(CheckFinite(graph.tensors[i]));
-    choices.push_back(ChooseType(graph.tensors[i], roles[i], options, int4_exceptions));
+    choices.push_back(ChooseType(graph.tensors[i], roles[i], options, exceptions));
   }
   std::vector<TensorReport> reports(graph.tensors.size());
   const unsigned num_threads =

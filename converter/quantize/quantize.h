@@ -18,7 +18,7 @@ namespace earshot::quantize {
 // - matrices of Linear ops: `weights`
 // - tables of Embedding ops, which the output projection may share: `vocabulary`
 // - Conv1d: f16, for they are small and their errors spread over everything after them; f32 if `weights` is
-// f32
+// f32; int8 if `weights` are integers and the graph names them in int8_convolutions
 // - single rows (biases, norms) and everything else (positions, mel filters): f32
 //
 // Where a type does not fit (int4 needs columns in multiples of 32, f16 magnitudes up to 65504) a wider one

@@ -104,6 +104,8 @@ std::string AttributesText(const fb::Op& op) {
       return AttentionText(*op.attributes_as_Attention());
     case fb::OpAttributes::Activate:
       return ActivationText(op.attributes_as_Activate()->activation());
+    case fb::OpAttributes::FeedForward:
+      return ActivationText(op.attributes_as_FeedForward()->activation());
     default:
       return "";
   }

@@ -202,6 +202,7 @@ const char* OpGroupName(OpGroup group) {
 OpGroup GroupOf(const fb::Model& model, const fb::Method& method, const fb::Op& op) {
   switch (op.attributes_type()) {
     case fb::OpAttributes::Linear:
+    case fb::OpAttributes::FeedForward:
       return DenseGroup(model, method, op);
     case fb::OpAttributes::Conv1d:
       return OpGroup::kConvolution;

@@ -5,7 +5,7 @@ namespace earshot {
 
 const OpDefinition* FindOp(fb::OpAttributes type) {
   static const OpDefinition* const kOps[] = {&kLinearOp,    &kConv1dOp,    &kLayerNormOp, &kAddOp,
-                                             &kEmbeddingOp, &kAttentionOp, &kActivateOp};
+                                             &kEmbeddingOp, &kAttentionOp, &kActivateOp,  &kFeedForwardOp};
   for (const OpDefinition* op : kOps) {
     if (op->type == type) return op;
   }

@@ -14,6 +14,7 @@ extern const OpDefinition kAddOp;
 extern const OpDefinition kEmbeddingOp;
 extern const OpDefinition kAttentionOp;
 extern const OpDefinition kActivateOp;
+extern const OpDefinition kFeedForwardOp;
 
 // nullptr where this build has no such op.
 const OpDefinition* FindOp(fb::OpAttributes type);

@@ -71,6 +71,11 @@ void CountMultiplyAdds(const fb::Op& op, const OpOperands& operands, OpWork& wor
     if (attention->arithmetic() == fb::AttentionArithmetic::Int8 && operands.inputs[1].dtype != DType::kI8 &&
         Int8AttentionIsFaster())
       work.arithmetic = Arithmetic::kI8;
+  } else if (op.attributes_type() == fb::OpAttributes::FeedForward) {
+    const MatrixView& widen = operands.inputs[1];
+    const MatrixView& narrow = operands.inputs[3];
+    work.multiply_adds = out.rows * (widen.rows * widen.cols + narrow.rows * narrow.cols);
+    if (IsQuantized(widen) && IsQuantized(narrow)) work.arithmetic = Arithmetic::kI8;
   } else if (op.attributes_type() == fb::OpAttributes::Linear ||
              op.attributes_type() == fb::OpAttributes::Conv1d) {
     const MatrixView& weight = operands.inputs[1];

@@ -186,15 +186,38 @@ void IrInterpreter::RoundState(int value, const Matrix& out) const {
   }
 }
 
+double IrInterpreter::DenseSum(const Matrix& x, int64_t row, const Matrix& weight, int64_t col, double bias) {
+  double sum = bias;
+  for (int64_t k = 0; k < x.cols; ++k) sum += x.At(row, k) * weight.At(col, k);
+  return sum;
+}
+
 void IrInterpreter::Compute(const ir::Linear& linear, const std::vector<Matrix>& in, const Matrix& out) {
   const Matrix &x = in.at(0), &weight = in.at(1);
   Require(x.rows == out.rows && x.cols == weight.cols && weight.rows == out.cols,
           "a linear layer's shapes do not agree");
   for (int64_t row = 0; row < out.rows; ++row) {
     for (int64_t col = 0; col < out.cols; ++col) {
-      double sum = in.size() > 2 ? in[2].At(0, col) : 0.0;
-      for (int64_t k = 0; k < x.cols; ++k) sum += x.At(row, k) * weight.At(col, k);
-      out.At(row, col) = Activated(linear.activation, sum);
+      const double bias = in.size() > 2 ? in[2].At(0, col) : 0.0;
+      out.At(row, col) = Activated(linear.activation, DenseSum(x, row, weight, col, bias));
+    }
+  }
+}
+
+void IrInterpreter::Compute(const ir::FeedForward& layers, const std::vector<Matrix>& in, const Matrix& out) {
+  const Matrix &x = in.at(0), &narrow = in.at(3);
+  Require(x.rows == out.rows && x.cols == in.at(1).cols && in.at(1).rows == narrow.cols,
+          "a feed-forward layer's shapes do not agree");
+  std::vector<double> hidden(static_cast<size_t>(narrow.cols));
+  for (int64_t row = 0; row < out.rows; ++row) {
+    for (int64_t h = 0; h < narrow.cols; ++h) {
+      hidden[static_cast<size_t>(h)] =
+          Activated(layers.activation, DenseSum(x, row, in.at(1), h, in.at(2).At(0, h)));
+    }
+    for (int64_t col = 0; col < out.cols; ++col) {
+      double sum = in.at(4).At(0, col);
+      for (int64_t h = 0; h < narrow.cols; ++h) sum += hidden[static_cast<size_t>(h)] * narrow.At(col, h);
+      out.At(row, col) = sum;
     }
   }
 }

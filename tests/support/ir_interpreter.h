@@ -47,6 +47,9 @@ class IrInterpreter {
   void Eval(const ir::Op& op);
   void RoundState(int value, const Matrix& out) const;
 
+  // One number of the result of a dense layer.
+  static double DenseSum(const Matrix& x, int64_t row, const Matrix& weight, int64_t col, double bias);
+
   // One for each kind of op.
   void Compute(const ir::Linear& linear, const std::vector<Matrix>& in, const Matrix& out);
   void Compute(const ir::Conv1d& conv, const std::vector<Matrix>& in, const Matrix& out);
@@ -55,6 +58,7 @@ class IrInterpreter {
   void Compute(const ir::Embedding& embedding, const std::vector<Matrix>& in, const Matrix& out);
   void Compute(const ir::Attention& attention, const std::vector<Matrix>& in, const Matrix& out);
   void Compute(const ir::Activate& activate, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::FeedForward& layers, const std::vector<Matrix>& in, const Matrix& out);
 
   const ir::Graph& graph_;
   StatePrecision precision_;

@@ -49,6 +49,9 @@ struct SameAttributes {
            a.pattern == b.pattern;
   }
   bool operator()(const ir::Activate& a, const ir::Activate& b) const { return a.activation == b.activation; }
+  bool operator()(const ir::FeedForward& a, const ir::FeedForward& b) const {
+    return a.activation == b.activation;
+  }
   template <class A, class B>
   bool operator()(const A&, const B&) const {
     static_assert(!std::is_same_v<A, B>, "a kind of op has no comparison");

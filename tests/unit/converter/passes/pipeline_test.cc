@@ -46,7 +46,7 @@ TEST_CASE("a transformer block is fused and computes the same") {
   INFO(status.message());
   REQUIRE(status.ok());
   CHECK(OpNames(graph.methods[0]) ==
-        Names{"norm1", "q", "k+v", "attend", "out", "add1", "norm2", "up", "down", "add2", "y"});
+        Names{"norm1", "q", "k+v", "attend", "out", "add1", "norm2", "up+down", "add2", "y"});
   CHECK(std::get<ir::Attention>(FindOp(graph.methods[0], "attend").attributes).scale == 1.0f);
   CHECK(graph.tensors.size() == 14);  // weight and bias of q, k+v, out, up, down; gamma and beta twice
   CheckSameOutput(graph, expected);

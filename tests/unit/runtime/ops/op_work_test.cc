@@ -73,6 +73,24 @@ TEST_CASE("a dense layer: m n k multiply-adds, weights in their type, with scale
   CHECK(CountLinear(DType::kI4).arithmetic == Arithmetic::kI8);
 }
 
+TEST_CASE("a feed-forward layer: both of its layers, and no hidden rows") {
+  const auto constant = [](DType dtype, int64_t rows, int64_t cols) {
+    return Operand{.kind = ValueKind::Constant, .dtype = dtype, .rows = rows, .cols = cols};
+  };
+  const OpWork work = Count(fb::OpAttributes::FeedForward,
+                            [](auto& builder) { return fb::CreateFeedForward(builder).Union(); },
+                            {{.rows = 3, .cols = 64},
+                             constant(DType::kI8, 256, 64),
+                             constant(DType::kF32, 1, 256),
+                             constant(DType::kI8, 64, 256),
+                             constant(DType::kF32, 1, 64)},
+                            {.rows = 3, .cols = 64});
+  CHECK(work.multiply_adds == 2 * 3 * 64 * 256);
+  CHECK(work.arithmetic == Arithmetic::kI8);
+  CHECK(work.weight_bytes == 2 * 64 * 256 + (256 + 64) * (4 + 4));
+  CHECK(work.activation_bytes == 2 * 3 * 64 * 4);
+}
+
 TEST_CASE("a convolution: each output is a product over the kernel") {
   const OpWork work = Count(
       fb::OpAttributes::Conv1d, [](auto& builder) { return fb::CreateConv1d(builder, 3, 2, 1).Union(); },
