@@ -105,8 +105,8 @@ Status WhisperSession::EncodeMel(Matrix<const float> mel) {
   return impl_->network.Encode(mel.rows);
 }
 
-Status WhisperSession::EncodeAudio(std::span<const float> audio, WindowPadding padding) {
-  return impl_->transcriber.EncodeFirstWindow(impl_->network, MemorySource(audio), padding);
+Status WhisperSession::EncodeAudio(std::span<const float> audio, const TranscribeOptions& options) {
+  return impl_->transcriber.EncodeFirstWindow(impl_->network, MemorySource(audio), options);
 }
 
 Result<Matrix<const float>> WhisperSession::EncoderOutput() const { return impl_->network.EncoderOutput(); }

@@ -52,8 +52,9 @@ class WhisperSession {
 
   // Encodes normalized log-mel [mel_frames, num_mels] f32; mel_frames even, at most max_mel_frames().
   Status EncodeMel(Matrix<const float> mel);
-  // Encodes the first 30 s of the audio, padded to that length.
-  Status EncodeAudio(std::span<const float> audio, WindowPadding padding = WindowPadding::kSilentAudio);
+  // Encodes the first window of the audio as Transcribe with these options does at first: padding and margin
+  // count.
+  Status EncodeAudio(std::span<const float> audio, const TranscribeOptions& options = {});
   // [S, d] f32 of the last window encoded; valid until the next call.
   Result<Matrix<const float>> EncoderOutput() const;
   // Appends tokens at `position` of the decoder's cache, 0 to begin anew, and returns the logits [V] f32 that

@@ -198,12 +198,16 @@ Status Transcriber::ComputeFeatures(Recording& recording, int64_t mel_frames) {
   return {};
 }
 
-Status Transcriber::EncodeFirstWindow(Network& network, const AudioSource& audio, WindowPadding padding) {
+Status Transcriber::EncodeFirstWindow(Network& network, const AudioSource& audio,
+                                      const TranscribeOptions& options) {
   int32_t unused = kNoToken;
-  EARSHOT_RETURN_IF_ERROR(CheckArguments(audio, {}, unused));
+  EARSHOT_RETURN_IF_ERROR(CheckArguments(audio, options, unused));
   features_.Reset();
-  EARSHOT_ASSIGN_OR_RETURN(const Matrix<float> mel, network.MelInput(network.max_mel_frames()));
-  EARSHOT_RETURN_IF_ERROR(features_.Compute(audio, 0, padding, mel));
+  const int64_t whole_window = network.max_mel_frames();
+  const int64_t content_ms = std::min(whole_window, ContentFrames(audio.total_samples)) * kMelFrameMs;
+  EARSHOT_ASSIGN_OR_RETURN(const Matrix<float> mel,
+                           network.MelInput(RightSizedFrames(content_ms, options.margin_ms, whole_window)));
+  EARSHOT_RETURN_IF_ERROR(features_.Compute(audio, 0, options.padding, mel));
   return network.Encode(mel.rows);
 }
 

@@ -30,8 +30,8 @@ class Transcriber {
   Status Run(Network& network, const AudioSource& audio, const TranscribeOptions& options, const Sink& sink,
              Summary& summary);
 
-  // Puts the features of the first window of `audio` into the network's input and encodes it.
-  Status EncodeFirstWindow(Network& network, const AudioSource& audio, WindowPadding padding);
+  // Encodes the first window of `audio` as Run does at first.
+  Status EncodeFirstWindow(Network& network, const AudioSource& audio, const TranscribeOptions& options);
 
   const Vocabulary& vocabulary() const { return decoder_.tables().vocabulary; }
 

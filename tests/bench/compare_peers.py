@@ -11,6 +11,7 @@ keeps what each engine wrote as a table that `earshot evaluate --compare` takes.
 """
 import argparse
 import csv
+import dataclasses
 import json
 import os
 import statistics
@@ -25,6 +26,14 @@ ENVIRONMENT = ROOT / "build" / "peers"
 PACKAGES = ["faster-whisper==1.2.1", "pywhispercpp==1.5.1", "jiwer==4.0.0", "whisper-normalizer==0.1.15"]
 EARSHOT = "earshot int8"
 PEERS = [("faster-whisper", "int8"), ("faster-whisper", "float32"), ("whisper.cpp", "q8_0"), ("whisper.cpp", "f16")]
+
+
+@dataclasses.dataclass
+class Clip:
+    id: str
+    path: str
+    transcript: str
+    seconds: float
 
 
 def python():
@@ -47,7 +56,7 @@ def read_clips(args):
     with open(args.manifest, encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     folder = Path(args.manifest).resolve().parent
-    clips = [(row["id"], str(folder / row["file"]), row["transcript"]) for row in rows
+    clips = [Clip(row["id"], str(folder / row["file"]), row["transcript"], float(row["seconds"])) for row in rows
              if row["language"] == "en" and args.min_seconds <= float(row["seconds"]) <= args.max_seconds]
     return clips[:args.limit]
 
@@ -98,28 +107,30 @@ def run_earshot(model, clips, threads, work):
     manifest, output = work / "clips.tsv", work / "hypotheses.tsv"
     with open(manifest, "w", encoding="utf-8") as file:
         file.write("id\tfile\tlanguage\ttranscript\n")
-        file.writelines(f"{clip}\t{path}\ten\t{text}\n" for clip, path, text in clips)
+        file.writelines(f"{clip.id}\t{clip.path}\ten\t{clip.transcript}\n" for clip in clips)
     _, peak = run_measured([find_program("earshot"), "evaluate", "--model", model, "--manifest", str(manifest), "--threads", str(threads),
                     "--no-fallback", "--output", str(output)], work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(output, encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    return {"seconds": sum(float(row["seconds"]) for row in rows), "peak_bytes": peak, "texts": {row["id"]: row["text"] for row in rows}}
+    return {"clip_seconds": {row["id"]: float(row["seconds"]) for row in rows}, "peak_bytes": peak,
+            "texts": {row["id"]: row["text"] for row in rows}}
 
 
 def run_peer(name, model, clips, threads, work):
     engine, weights = name.split(" ")
     manifest = work / "peer.tsv"
-    manifest.write_text("".join(f"{clip}\t{path}\n" for clip, path, _ in clips), encoding="utf-8")
+    manifest.write_text("".join(f"{clip.id}\t{clip.path}\n" for clip in clips), encoding="utf-8")
     command = [python(), str(ROOT / "tests/bench/peers/run_engine.py"), engine, model, str(manifest), str(threads), weights]
     process, peak = run_measured(command, work, capture_output=True, text=True)
     result = json.loads(process.stdout)
-    return {"seconds": sum(clip["seconds"] for clip in result["clips"]), "peak_bytes": peak,
+    return {"clip_seconds": {clip["id"]: clip["seconds"] for clip in result["clips"]}, "peak_bytes": peak,
             "texts": {clip["id"]: clip["text"] for clip in result["clips"]}}
 
 
 def measured_run(name, model, clips, threads, work):
     begin = time.perf_counter()
     result = (run_earshot if name == EARSHOT else run_peer)(*(() if name == EARSHOT else (name,)), model, clips, threads, work)
+    result["seconds"] = sum(result["clip_seconds"].values())
     result["process_seconds"] = time.perf_counter() - begin
     return result
 
@@ -128,7 +139,7 @@ def word_error_rate(clips, texts):
     import jiwer
     from whisper_normalizer.english import EnglishTextNormalizer
     normalize = EnglishTextNormalizer()
-    pairs = [(normalize(reference), normalize(texts.get(clip, ""))) for clip, _, reference in clips]
+    pairs = [(normalize(clip.transcript), normalize(texts.get(clip.id, ""))) for clip in clips]
     pairs = [pair for pair in pairs if pair[0]]
     return 100 * jiwer.wer([pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
