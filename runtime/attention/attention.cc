@@ -9,6 +9,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 #include "runtime/attention/attention_few-inl.h"
+#include "runtime/attention/attention_pool-inl.h"
 #include "runtime/attention/attention_tiled-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -29,6 +30,13 @@ void AttendTileF16(const AttentionHead<Float16>& head, int64_t begin, int64_t en
   AttendTile(head, begin, end, workspace);
 }
 
+void PoolRowsF32(const Matrix<const float>& rows, const RowGroup& group, float* to) {
+  PoolRows(rows, group, to);
+}
+void PoolRowsF16(const Matrix<const Float16>& rows, const RowGroup& group, float* to) {
+  PoolRows(rows, group, to);
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace earshot::attention
 HWY_AFTER_NAMESPACE();
@@ -42,6 +50,8 @@ HWY_EXPORT(AttendFewF32);
 HWY_EXPORT(AttendFewF16);
 HWY_EXPORT(AttendTileF32);
 HWY_EXPORT(AttendTileF16);
+HWY_EXPORT(PoolRowsF32);
+HWY_EXPORT(PoolRowsF16);
 
 void FewQueries(const AttentionHead<float>& head, const Workspace& workspace) {
   HWY_DYNAMIC_DISPATCH(AttendFewF32)(head, workspace);
@@ -56,6 +66,53 @@ void QueryTile(const AttentionHead<Float16>& head, int64_t begin, int64_t end, c
   HWY_DYNAMIC_DISPATCH(AttendTileF16)(head, begin, end, workspace);
 }
 
+void Pool(const Matrix<const float>& rows, const RowGroup& group, float* to) {
+  HWY_DYNAMIC_DISPATCH(PoolRowsF32)(rows, group, to);
+}
+void Pool(const Matrix<const Float16>& rows, const RowGroup& group, float* to) {
+  HWY_DYNAMIC_DISPATCH(PoolRowsF16)(rows, group, to);
+}
+
+// Memory of the pooled keys and values of one key head.
+int64_t PooledFloats(const AttentionShape& shape) {
+  return RoundUp(shape.max_pooled_keys() * shape.head_dim, 16);
+}
+
+// The pooled keys and values of all key heads, in the part of the workspace behind the scratch of the
+// threads.
+class PooledHeads {
+ public:
+  PooledHeads(const AttentionShape& shape, int64_t pool_length, std::byte* memory)
+      : shape_(shape), pool_length_(pool_length), memory_(static_cast<float*>(static_cast<void*>(memory))) {}
+
+  template <class T>
+  void Fill(const AttentionOperands<T>& operands, const ThreadPool& pool) const {
+    if (pool_length_ == 0) return;
+    pool.ParallelFor(static_cast<size_t>(2 * shape_.num_kv_heads), [&](size_t task, size_t) {
+      const int64_t part = static_cast<int64_t>(task);
+      const Matrix<const T>& all = part % 2 == 0 ? operands.k : operands.v;
+      const Matrix<const T> rows = all.Columns(part / 2 * shape_.head_dim, shape_.head_dim);
+      for (int64_t i = 0; i < NumPooledKeys(rows.rows, pool_length_); ++i)
+        Pool(rows, GroupOf(i, rows.rows, pool_length_), Begin(part) + i * shape_.head_dim);
+    });
+  }
+
+  template <class T>
+  void Attach(AttentionHead<T>* head) const {
+    const int64_t kv_head = head->head / (shape_.num_heads / shape_.num_kv_heads);
+    const int64_t num_rows = NumPooledKeys(head->k.rows, pool_length_), dim = shape_.head_dim;
+    head->pooled_k = {Begin(2 * kv_head), num_rows, dim, dim};
+    head->pooled_v = {Begin(2 * kv_head + 1), num_rows, dim, dim};
+  }
+
+ private:
+  float* Begin(int64_t part) const { return memory_ + part * PooledFloats(shape_); }
+
+  const AttentionShape& shape_;
+  int64_t pool_length_;
+  float* memory_;
+};
+
 template <class T>
 void AttendHeads(const AttentionParams& params, const AttentionOperands<T>& operands,
                  std::span<std::byte> workspace, const ThreadPool& pool) {
@@ -67,10 +124,14 @@ void AttendHeads(const AttentionParams& params, const AttentionOperands<T>& oper
       num_queries <= kMaxFewQueries ? 1 : (num_queries + kTileQueries - 1) / kTileQueries;
   Workspace sizes;
   const size_t thread_bytes = LayOutWorkspace(params.shape, nullptr, &sizes);
+  const PooledHeads pooled(params.shape, with_pattern.pattern->PoolLength(),
+                           workspace.data() + thread_bytes * pool.num_threads());
+  pooled.Fill(operands, pool);
   const auto body = [&](size_t task, size_t thread) {
     Workspace scratch;
     LayOutWorkspace(params.shape, workspace.data() + thread * thread_bytes, &scratch);
-    const AttentionHead<T> head = MakeHead(with_pattern, operands, static_cast<int64_t>(task) / num_tiles);
+    AttentionHead<T> head = MakeHead(with_pattern, operands, static_cast<int64_t>(task) / num_tiles);
+    pooled.Attach(&head);
     if (num_queries <= kMaxFewQueries) {
       FewQueries(head, scratch);
     } else {
@@ -86,7 +147,8 @@ void AttendHeads(const AttentionParams& params, const AttentionOperands<T>& oper
 
 size_t AttentionWorkspaceBytes(const AttentionShape& shape, size_t num_threads) {
   attention::Workspace sizes;
-  return attention::LayOutWorkspace(shape, nullptr, &sizes) * num_threads;
+  return attention::LayOutWorkspace(shape, nullptr, &sizes) * num_threads +
+         static_cast<size_t>(2 * shape.num_kv_heads * attention::PooledFloats(shape)) * sizeof(float);
 }
 
 void Attend(const AttentionParams& params, const AttentionOperands<float>& operands,

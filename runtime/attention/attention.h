@@ -25,6 +25,9 @@ struct AttentionShape {
   int64_t head_dim = 0;      // D
   int64_t max_queries = 0;   // largest Tq ever run
   int64_t max_keys = 0;      // largest Tk ever run
+  int64_t pool_length = 0;   // AttentionPattern::PoolLength of the pattern
+
+  int64_t max_pooled_keys() const { return pool_length == 0 ? 0 : max_keys / pool_length; }
 };
 
 // K is kept as f32 or as f16; V likewise. T is float or Float16.

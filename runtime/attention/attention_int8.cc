@@ -17,10 +17,18 @@ namespace HWY_NAMESPACE {
 
 bool HasQuadProducts() { return HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL; }
 
-void RoundKeysF32(const Matrix<const float>& k, const Int8Keys& keys) { RoundKeys(k, keys); }
-void RoundKeysF16(const Matrix<const Float16>& k, const Int8Keys& keys) { RoundKeys(k, keys); }
-void RoundValuesF32(const Matrix<const float>& v, const Int8Keys& keys) { RoundValues(v, keys); }
-void RoundValuesF16(const Matrix<const Float16>& v, const Int8Keys& keys) { RoundValues(v, keys); }
+void RoundKeysF32(const Matrix<const float>& k, int64_t pool_length, const Int8Keys& keys) {
+  RoundKeys(k, pool_length, keys);
+}
+void RoundKeysF16(const Matrix<const Float16>& k, int64_t pool_length, const Int8Keys& keys) {
+  RoundKeys(k, pool_length, keys);
+}
+void RoundValuesF32(const Matrix<const float>& v, int64_t pool_length, const Int8Keys& keys) {
+  RoundValues(v, pool_length, keys);
+}
+void RoundValuesF16(const Matrix<const Float16>& v, int64_t pool_length, const Int8Keys& keys) {
+  RoundValues(v, pool_length, keys);
+}
 void AttendInt8TileF32(const AttentionHead<float>& head, const Int8Keys& keys, int64_t begin, int64_t end,
                        const Int8Workspace& workspace) {
   AttendInt8Tile(head, keys, begin, end, workspace);
@@ -48,16 +56,16 @@ HWY_EXPORT(AttendInt8TileF32);
 HWY_EXPORT(AttendInt8TileF16);
 
 void RoundKeysOf(const AttentionHead<float>& head, const Int8Keys& keys) {
-  HWY_DYNAMIC_DISPATCH(RoundKeysF32)(head.k, keys);
+  HWY_DYNAMIC_DISPATCH(RoundKeysF32)(head.k, head.pattern->PoolLength(), keys);
 }
 void RoundKeysOf(const AttentionHead<Float16>& head, const Int8Keys& keys) {
-  HWY_DYNAMIC_DISPATCH(RoundKeysF16)(head.k, keys);
+  HWY_DYNAMIC_DISPATCH(RoundKeysF16)(head.k, head.pattern->PoolLength(), keys);
 }
 void RoundValuesOf(const AttentionHead<float>& head, const Int8Keys& keys) {
-  HWY_DYNAMIC_DISPATCH(RoundValuesF32)(head.v, keys);
+  HWY_DYNAMIC_DISPATCH(RoundValuesF32)(head.v, head.pattern->PoolLength(), keys);
 }
 void RoundValuesOf(const AttentionHead<Float16>& head, const Int8Keys& keys) {
-  HWY_DYNAMIC_DISPATCH(RoundValuesF16)(head.v, keys);
+  HWY_DYNAMIC_DISPATCH(RoundValuesF16)(head.v, head.pattern->PoolLength(), keys);
 }
 void QueryTile(const AttentionHead<float>& head, const Int8Keys& keys, int64_t begin, int64_t end,
                const Int8Workspace& workspace) {

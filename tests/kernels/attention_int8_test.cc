@@ -4,6 +4,7 @@
 #include <pthreadpool.h>
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <cstring>
@@ -13,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/attention/patterns/mixed_heads.h"
+#include "runtime/attention/patterns/window_pattern.h"
 #include "runtime/kernels/kernels.h"
 #include "tests/kernels/attention_testing.h"
 #include "tests/kernels/kernel_testing.h"
@@ -175,6 +178,27 @@ TEST_CASE("8-bit attention follows every pattern", "[quick]") {
   for (const int64_t length : {2, 60, 230}) {
     CheckPattern<float>(testing::Bands(13), 1, length, length, length / 13 + 1);
     CheckPattern<float>(testing::MixedHeads(length), 4, length, length, 2);
+  }
+}
+
+TEST_CASE("8-bit attention follows windows, global, strided and pooled keys", "[quick]") {
+  const WindowSpec strided = {
+      .left = 20, .right = 30, .global = 9, .beyond = KeysBeyond::kStrided, .step = 7, .offset = 2};
+  const WindowSpec pooled = {.left = 9, .right = 5, .global = 7, .beyond = KeysBeyond::kPooled, .step = 6};
+  for (const int64_t length : {3, 40, 150, 333}) {
+    CheckPattern<float>(testing::PlainWindow(strided, length, length), 2, length, length, 5);
+    AttentionShape shape = Shape(2, 1, 13, length, length);
+    shape.pool_length = pooled.step;
+    const WindowPattern pattern(pooled);
+    const FullPattern full;
+    const std::array<const AttentionPattern*, 2> heads = {&full, &pattern};
+    const MixedHeads mixed(heads);
+    const Case<float> singles(shape, length, length);
+    const Case<Float16> halves(shape, length, length);
+    ForEachSimdTarget([&] {
+      CheckAgainstReference(singles, &mixed, Tolerance(singles, 5));
+      CheckAgainstReference(halves, &mixed, Tolerance(halves, 5));
+    });
   }
 }
 
