@@ -207,12 +207,11 @@ class Chooser {
 
 std::vector<ir::HeadPattern> DefaultCandidates() {
   std::vector<ir::HeadPattern> candidates;
-  for (const int64_t width : {8, 16, 32, 64, 128, 256}) {
+  for (const int64_t width : {8, 16, 32, 64, 128}) {
     const ir::KeySelection local = {.kind = ir::SelectionKind::kLocal, .left = width, .right = width};
     candidates.push_back({.selections = {local}});
-    candidates.push_back({.selections = {local, {.kind = ir::SelectionKind::kGlobal, .count = 4}}});
-    candidates.push_back({.selections = {local, {.kind = ir::SelectionKind::kStrided, .step = 16}}});
-    candidates.push_back({.selections = {local, {.kind = ir::SelectionKind::kPooled, .step = 8}}});
+    for (const int64_t length : {2, 4, 8, 16})
+      candidates.push_back({.selections = {local, {.kind = ir::SelectionKind::kPooled, .step = length}}});
   }
   return candidates;
 }

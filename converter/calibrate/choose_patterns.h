@@ -46,8 +46,7 @@ struct ChoiceOptions {
   std::function<void(const std::string&)> on_progress;  // may be empty
 };
 
-// Windows of several widths, alone, with the means of the keys beyond, and with strided keys; and full
-// attention.
+// Windows of several widths, alone and with means of 2 to 16 of the keys beyond.
 std::vector<ir::HeadPattern> DefaultCandidates();
 
 // Method. The encoder runs over the clips with full attention, and every candidate is computed beside each

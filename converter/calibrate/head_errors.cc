@@ -198,7 +198,7 @@ void HeadErrors::Measure(size_t index, const OpOperands& operands) {
                             .scale = scales_[index]};
   const auto attend = [&](const AttentionPattern* pattern) {
     params.pattern = pattern;
-    params.shape.pool_length = pattern == nullptr ? 0 : pattern->PoolLength();
+    params.shape.min_pool_length = pattern == nullptr ? 0 : pattern->PoolLength(0);
     const size_t bytes = AttentionWorkspaceBytes(params.shape, pool_.num_threads());
     workspace_.resize(bytes + kArenaAlignment);
     const size_t misalignment = reinterpret_cast<uintptr_t>(workspace_.data()) % kArenaAlignment;

@@ -83,22 +83,6 @@ bool Names(const PatternEntry& entry, int64_t layer, int64_t head) {
          });
 }
 
-Status CheckPooled(const std::vector<ir::HeadPattern>& heads, size_t layer) {
-  int64_t length = 0;
-  for (const ir::HeadPattern& head : heads) {
-    for (const ir::KeySelection& selection : head.selections) {
-      if (selection.kind != ir::SelectionKind::kPooled) continue;
-      if (length != 0 && length != selection.step) {
-        return Bad("layer " + std::to_string(layer) + " has pooled:" + std::to_string(length) +
-                   " and pooled:" + std::to_string(selection.step) +
-                   ": the heads of a layer share one length");
-      }
-      length = selection.step;
-    }
-  }
-  return Status::Ok();
-}
-
 bool IsFull(const ir::HeadPattern& head) { return head == FullHead(); }
 
 // "0.1", "0.3-5", or "2" for a whole layer, joined by ",".
@@ -168,7 +152,6 @@ Result<HeadPatterns> ExpandPatterns(const PatternList& list, const std::vector<i
       });
       heads.push_back(entry == list.end() ? FullHead() : entry->pattern);
     }
-    EARSHOT_RETURN_IF_ERROR(CheckPooled(heads, layer));
   }
   return patterns;
 }

@@ -41,7 +41,7 @@ bool IsEncoderAttention(const ir::Graph& graph, const ir::Op& op);
 std::vector<ir::Attention*> EncoderAttention(ir::Graph& graph);
 
 // What the list means for layers with these numbers of heads. kInvalidArgument names a layer or head that is
-// not there, and pooled keys of different lengths within a layer.
+// not there.
 Result<HeadPatterns> ExpandPatterns(const PatternList& list, const std::vector<int64_t>& heads_of_layers);
 
 // Writes the patterns into the encoder's attention ops. Precondition: the sizes fit.

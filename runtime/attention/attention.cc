@@ -82,25 +82,29 @@ int64_t PooledFloats(const AttentionShape& shape) {
 // threads.
 class PooledHeads {
  public:
-  PooledHeads(const AttentionShape& shape, int64_t pool_length, std::byte* memory)
-      : shape_(shape), pool_length_(pool_length), memory_(static_cast<float*>(static_cast<void*>(memory))) {}
+  PooledHeads(const AttentionParams& params, std::byte* memory)
+      : shape_(params.shape),
+        pattern_(*params.pattern),
+        memory_(static_cast<float*>(static_cast<void*>(memory))) {}
 
   template <class T>
   void Fill(const AttentionOperands<T>& operands, const ThreadPool& pool) const {
-    if (pool_length_ == 0) return;
+    if (shape_.min_pool_length == 0) return;
     pool.ParallelFor(static_cast<size_t>(2 * shape_.num_kv_heads), [&](size_t task, size_t) {
-      const int64_t part = static_cast<int64_t>(task);
+      const int64_t part = static_cast<int64_t>(task), kv_head = part / 2;
       const Matrix<const T>& all = part % 2 == 0 ? operands.k : operands.v;
-      const Matrix<const T> rows = all.Columns(part / 2 * shape_.head_dim, shape_.head_dim);
-      for (int64_t i = 0; i < NumPooledKeys(rows.rows, pool_length_); ++i)
-        Pool(rows, GroupOf(i, rows.rows, pool_length_), Begin(part) + i * shape_.head_dim);
+      const Matrix<const T> rows = all.Columns(kv_head * shape_.head_dim, shape_.head_dim);
+      const int64_t length = PoolLengthOf(pattern_, shape_, kv_head);
+      for (int64_t i = 0; i < NumPooledKeys(rows.rows, length); ++i)
+        Pool(rows, GroupOf(i, rows.rows, length), Begin(part) + i * shape_.head_dim);
     });
   }
 
   template <class T>
   void Attach(AttentionHead<T>* head) const {
-    const int64_t kv_head = head->head / (shape_.num_heads / shape_.num_kv_heads);
-    const int64_t num_rows = NumPooledKeys(head->k.rows, pool_length_), dim = shape_.head_dim;
+    if (shape_.min_pool_length == 0) return;
+    const int64_t kv_head = head->head / (shape_.num_heads / shape_.num_kv_heads), dim = shape_.head_dim;
+    const int64_t num_rows = NumPooledKeys(head->k.rows, pattern_.PoolLength(head->head));
     head->pooled_k = {Begin(2 * kv_head), num_rows, dim, dim};
     head->pooled_v = {Begin(2 * kv_head + 1), num_rows, dim, dim};
   }
@@ -109,7 +113,7 @@ class PooledHeads {
   float* Begin(int64_t part) const { return memory_ + part * PooledFloats(shape_); }
 
   const AttentionShape& shape_;
-  int64_t pool_length_;
+  const AttentionPattern& pattern_;
   float* memory_;
 };
 
@@ -124,8 +128,7 @@ void AttendHeads(const AttentionParams& params, const AttentionOperands<T>& oper
       num_queries <= kMaxFewQueries ? 1 : (num_queries + kTileQueries - 1) / kTileQueries;
   Workspace sizes;
   const size_t thread_bytes = LayOutWorkspace(params.shape, nullptr, &sizes);
-  const PooledHeads pooled(params.shape, with_pattern.pattern->PoolLength(),
-                           workspace.data() + thread_bytes * pool.num_threads());
+  const PooledHeads pooled(with_pattern, workspace.data() + thread_bytes * pool.num_threads());
   pooled.Fill(operands, pool);
   const auto body = [&](size_t task, size_t thread) {
     Workspace scratch;

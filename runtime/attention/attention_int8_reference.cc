@@ -221,7 +221,7 @@ void AttendAllHeads(const AttentionParams& params, const AttentionOperands<T>& o
   if (params.pattern == nullptr) with_pattern.pattern = &full;
   for (int64_t i = 0; i < params.shape.num_heads; ++i) {
     const attention::AttentionHead<T> head = attention::MakeHead(with_pattern, operands, i);
-    const RoundedHead keys = RoundHead(head.k, head.v, head.pattern->PoolLength());
+    const RoundedHead keys = RoundHead(head.k, head.v, head.pattern->PoolLength(i));
     for (int64_t begin = 0; begin < head.q.rows; begin += kTileQueries) {
       const QueryBlock rows = head.Block(begin, std::min(begin + kTileQueries, head.q.rows));
       Block<T> block = {.head = head, .rows = rows, .queries = {}};

@@ -73,6 +73,15 @@ inline int64_t NumPooledKeys(int64_t num_keys, int64_t pool_length) {
   return pool_length == 0 ? 0 : num_keys / pool_length;
 }
 
+// AttentionPattern::PoolLength of the query heads that share a key head.
+inline int64_t PoolLengthOf(const AttentionPattern& pattern, const AttentionShape& shape, int64_t kv_head) {
+  const int64_t group = shape.num_heads / shape.num_kv_heads;
+  int64_t length = 0;
+  for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
+    length = std::max(length, pattern.PoolLength(head));
+  return length;
+}
+
 inline RowGroup GroupOf(int64_t pooled_key, int64_t num_keys, int64_t pool_length) {
   const bool is_last = pooled_key + 1 == NumPooledKeys(num_keys, pool_length);
   return {pooled_key * pool_length, is_last ? num_keys : (pooled_key + 1) * pool_length};

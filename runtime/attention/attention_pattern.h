@@ -96,9 +96,9 @@ class AttentionPattern {
   }
 
   // Pooled key p is the mean of the keys in rows [p * PoolLength, (p + 1) * PoolLength), of K as of V; there
-  // are Tk / PoolLength of them, and the last one takes the rows left over as well. 0: the pattern has no
-  // pooled ranges. The same for all heads.
-  virtual int64_t PoolLength() const { return 0; }
+  // are Tk / PoolLength of them, and the last one takes the rows left over as well. 0: the head has no pooled
+  // ranges. Of the heads that share a key head all have the same length, or none.
+  virtual int64_t PoolLength(int64_t /*head*/) const { return 0; }
 
   // The lists must stay as they are while Attend runs.
   virtual AttentionOrder Order(int64_t /*head*/, int64_t /*num_queries*/, int64_t /*num_keys*/) const {

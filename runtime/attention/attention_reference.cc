@@ -23,7 +23,7 @@ struct VisibleKey {
 VisibleKey KeyAt(const AttentionPattern& pattern, const QueryBlock& block, const KeyRange& range,
                  int64_t position, std::span<const int32_t> order) {
   if (range.pooled)
-    return {attention::GroupOf(position, block.num_keys, pattern.PoolLength()), range.log2_count};
+    return {attention::GroupOf(position, block.num_keys, pattern.PoolLength(block.head)), range.log2_count};
   const int64_t row = order.empty() ? position : order[static_cast<size_t>(position)];
   return {{row, row + 1}, range.log2_count};
 }

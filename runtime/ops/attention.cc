@@ -106,7 +106,7 @@ Result<AttentionKernel> Make(const OpSetup& setup) {
                                     .head_dim = q.cols / heads,
                                     .max_queries = q.rows,
                                     .max_keys = k.rows,
-                                    .pool_length = PoolLengthOf(attributes)},
+                                    .min_pool_length = MinPoolLength(attributes)},
                           .scale = attributes.scale(),
                           .pattern = pattern},
                          may_be_int8 && Int8AttentionIsFaster());

@@ -53,13 +53,14 @@ WindowSpec WindowSpecOf(const fb::HeadPattern& head) {
   return spec;
 }
 
-int64_t PoolLengthOf(const fb::Attention& attention) {
-  int64_t longest = 0;
-  if (attention.heads() == nullptr) return longest;
+int64_t MinPoolLength(const fb::Attention& attention) {
+  int64_t shortest = 0;
+  if (attention.heads() == nullptr) return shortest;
   for (const fb::HeadPattern* head : *attention.heads()) {
-    longest = std::max(longest, WindowPattern(WindowSpecOf(*head)).PoolLength());
+    const int64_t length = WindowPattern(WindowSpecOf(*head)).PoolLength(0);
+    if (length > 0) shortest = shortest == 0 ? length : std::min(shortest, length);
   }
-  return longest;
+  return shortest;
 }
 
 size_t HeadPatternsBytes(const fb::Attention& attention) {

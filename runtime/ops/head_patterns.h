@@ -16,8 +16,8 @@ namespace earshot {
 // What the table says. Precondition, here and below: ValidateMethod passed.
 WindowSpec WindowSpecOf(const fb::HeadPattern& head);
 
-// AttentionPattern::PoolLength of all heads.
-int64_t PoolLengthOf(const fb::Attention& attention);
+// AttentionShape::min_pool_length.
+int64_t MinPoolLength(const fb::Attention& attention);
 
 // Bytes that CreateHeadPatterns takes of its arena.
 size_t HeadPatternsBytes(const fb::Attention& attention);

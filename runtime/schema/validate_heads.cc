@@ -42,7 +42,7 @@ Status ValidateSelection(const fb::KeySelection& selection) {
                        static_cast<int>(selection.kind()));
 }
 
-// *pool_length: step of the pooled keys of the heads so far, 0 where there are none.
+// *pool_length: step of the pooled keys of earlier heads with the same keys, 0 where there are none.
 Status ValidateHead(const fb::HeadPattern& head, uint32_t* pool_length) {
   if (head.selections()->size() == 0) return Bad("it selects no keys");
   std::array<bool, kNumKinds> has = {};
@@ -54,7 +54,7 @@ Status ValidateHead(const fb::HeadPattern& head, uint32_t* pool_length) {
     seen = true;
     if (selection->kind() != fb::SelectionKind::Pooled) continue;
     if (*pool_length != 0 && *pool_length != selection->step())
-      return Bad("it pools %u keys, another head %u", selection->step(), *pool_length);
+      return Bad("it pools %u keys, a head that shares them %u", selection->step(), *pool_length);
     *pool_length = selection->step();
   }
   const auto has_kind = [&has](fb::SelectionKind kind) { return has[static_cast<size_t>(kind)]; };
@@ -74,8 +74,11 @@ Status ValidateHeadPatterns(const fb::Attention& attention) {
   }
   if (count != 1 && count != attention.num_heads())
     return Bad("it has the patterns of %u heads, not of 1 or %u", count, attention.num_heads());
+  // Whether the counts of heads fit each other the op itself checks, with the widths.
+  const uint32_t group = attention.num_kv_heads() == 0 ? 1 : attention.num_heads() / attention.num_kv_heads();
   uint32_t pool_length = 0;
   for (uoffset_t i = 0; i < count; ++i) {
+    if (group <= 1 || i % group == 0) pool_length = 0;
     if (const Status status = ValidateHead(*attention.heads()->Get(i), &pool_length); !status.ok()) {
       return status.WithContext("the pattern of head %u", i);
     }

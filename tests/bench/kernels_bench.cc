@@ -209,7 +209,7 @@ void BenchPatterns(int runs, AttentionShape shape, Arithmetic arithmetic, const 
   const AttentionRun<float> full(shape, arithmetic, pool);
   for (const auto& [name, spec] : cases) {
     const WindowPattern pattern(spec);
-    shape.pool_length = pattern.PoolLength();
+    shape.min_pool_length = pattern.PoolLength(0);
     const AttentionRun<float> selected(shape, arithmetic, pool, &pattern);
     std::vector<double> shares, milliseconds;
     selected();

@@ -103,9 +103,9 @@ class EncoderAttention(ConvertTest):
 
     def test_patterns_are_kept_in_the_file_and_run(self):
         for option, noted, text in (("full", "full", "2 heads, full"), ("local:8", "local:8", "2 heads: local:8"),
-                                    ("0.1=local:4:0+global:2;*=local:8+pooled:4",
-                                     "0.0=local:8+pooled:4;0.1=local:4:0+global:2",
-                                     "2 heads: 0 local:8+pooled:4, 1 local:4:0+global:2"),
+                                    ("0.1=local:4:0+pooled:8;*=local:8+pooled:4",
+                                     "0.0=local:8+pooled:4;0.1=local:4:0+pooled:8",
+                                     "2 heads: 0 local:8+pooled:4, 1 local:4:0+pooled:8"),
                                     ("0.1=strided:8:3+local:2", "0.1=strided:8:3+local:2",
                                      "2 heads: 0 full, 1 strided:8:3+local:2")):
             with self.subTest(option=option):
@@ -130,7 +130,7 @@ class EncoderAttention(ConvertTest):
     def test_patterns_that_cannot_be(self):
         for pattern, word in (("lokal:8", "lokal:8"), ("local:-1", "-1"), ("strided:0", "at least 1"), ("x=full", "LAYER"), ("int8", "int8")):
             self.assert_fails(convert(self.checkpoint, "-o", self.output, "--encoder-attention", pattern), 2, word)
-        for pattern, word in (("1=full", "no layer 1"), ("0.2=full", "no head 2"), ("0.0=pooled:4;0.1=pooled:8", "pooled:8")):
+        for pattern, word in (("1=full", "no layer 1"), ("0.2=full", "no head 2")):
             self.assert_fails(convert(self.checkpoint, "-o", self.output, "--encoder-attention", pattern), 1, word)
         self.assertFalse(self.output.exists())
 

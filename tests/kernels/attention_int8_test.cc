@@ -4,7 +4,6 @@
 #include <pthreadpool.h>
 
 #include <algorithm>
-#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <cstring>
@@ -14,7 +13,6 @@
 #include <string>
 #include <vector>
 
-#include "runtime/attention/patterns/mixed_heads.h"
 #include "runtime/attention/patterns/window_pattern.h"
 #include "runtime/kernels/kernels.h"
 #include "tests/kernels/attention_testing.h"
@@ -184,20 +182,16 @@ TEST_CASE("8-bit attention follows every pattern", "[quick]") {
 TEST_CASE("8-bit attention follows windows, global, strided and pooled keys", "[quick]") {
   const WindowSpec strided = {
       .left = 20, .right = 30, .global = 9, .beyond = KeysBeyond::kStrided, .step = 7, .offset = 2};
-  const WindowSpec pooled = {.left = 9, .right = 5, .global = 7, .beyond = KeysBeyond::kPooled, .step = 6};
   for (const int64_t length : {3, 40, 150, 333}) {
     CheckPattern<float>(testing::PlainWindow(strided, length, length), 2, length, length, 5);
-    AttentionShape shape = Shape(2, 1, 13, length, length);
-    shape.pool_length = pooled.step;
-    const WindowPattern pattern(pooled);
-    const FullPattern full;
-    const std::array<const AttentionPattern*, 2> heads = {&full, &pattern};
-    const MixedHeads mixed(heads);
+    AttentionShape shape = Shape(4, 2, 13, length, length);
+    shape.min_pool_length = 4;
+    const testing::PooledHeads heads;
     const Case<float> singles(shape, length, length);
     const Case<Float16> halves(shape, length, length);
     ForEachSimdTarget([&] {
-      CheckAgainstReference(singles, &mixed, Tolerance(singles, 5));
-      CheckAgainstReference(halves, &mixed, Tolerance(halves, 5));
+      CheckAgainstReference(singles, &heads.mixed, Tolerance(singles, 5));
+      CheckAgainstReference(halves, &heads.mixed, Tolerance(halves, 5));
     });
   }
 }

@@ -26,9 +26,9 @@ std::vector<std::vector<int>> Seen(const AttentionPattern& pattern, const QueryB
     for (size_t row = 0; row < seen.size(); ++row) {
       for (int64_t key = range.begin; key < range.end; key += range.step) {
         if (key < limits[row].begin || key >= limits[row].end) continue;
-        const attention::RowGroup rows = range.pooled
-                                             ? attention::GroupOf(key, block.num_keys, pattern.PoolLength())
-                                             : attention::RowGroup{key, key + 1};
+        const attention::RowGroup rows =
+            range.pooled ? attention::GroupOf(key, block.num_keys, pattern.PoolLength(block.head))
+                         : attention::RowGroup{key, key + 1};
         for (int64_t seen_key = rows.begin; seen_key < rows.end; ++seen_key)
           ++seen[row].at(static_cast<size_t>(seen_key));
       }
@@ -115,7 +115,7 @@ TEST_CASE("with pooled keys every key is seen once, in the window by itself", "[
       {.left = 2, .right = 2, .global = 7, .beyond = KeysBeyond::kPooled, .step = 16}};
   for (const WindowSpec& spec : specs) {
     const WindowPattern pattern(spec);
-    CHECK(pattern.PoolLength() == spec.step);
+    CHECK(pattern.PoolLength(0) == spec.step);
     for (const Lengths& lengths : kLengths) {
       ForEachBlock(lengths, [&](const QueryBlock& block) {
         const std::vector<std::vector<int>> seen = Seen(pattern, block);
@@ -162,7 +162,8 @@ TEST_CASE("mixed heads ask the pattern of the head", "[quick]") {
   const WindowPattern pooled({.left = 0, .right = 0, .beyond = KeysBeyond::kPooled, .step = 4});
   const std::array<const AttentionPattern*, 3> heads = {&full, &window, &pooled};
   const MixedHeads mixed(heads);
-  CHECK(mixed.PoolLength() == 4);
+  CHECK(mixed.PoolLength(0) == 0);
+  CHECK(mixed.PoolLength(2) == 4);
   for (int64_t head = 0; head < 3; ++head) {
     const QueryBlock block = {
         .head = head, .query_begin = 1, .query_end = 6, .num_queries = 9, .num_keys = 9};

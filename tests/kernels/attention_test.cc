@@ -4,7 +4,6 @@
 #include <pthreadpool.h>
 
 #include <algorithm>
-#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <cstring>
@@ -13,7 +12,6 @@
 #include <vector>
 
 #include "runtime/attention/attention_job.h"
-#include "runtime/attention/patterns/mixed_heads.h"
 #include "runtime/attention/patterns/window_pattern.h"
 #include "tests/kernels/attention_testing.h"
 #include "tests/kernels/kernel_testing.h"
@@ -237,7 +235,7 @@ template <class T>
 void CheckPooledAgainstFull(int64_t num_queries, int64_t num_keys, const WindowSpec& spec) {
   INFO("Tq " << num_queries << " Tk " << num_keys);
   AttentionShape shape = Shape(4, 2, 20, num_queries, num_keys);
-  shape.pool_length = spec.step;
+  shape.min_pool_length = spec.step;
   const Case<T> run(shape, num_queries, num_keys);
   MakeGroupsAlike(run, spec.step);
   GuardedMatrix<float> expected(num_queries, 80, 80);
@@ -264,18 +262,14 @@ TEST_CASE("pooled keys stand for groups of equal keys without loss", "[quick]") 
 
 TEST_CASE("attention follows pooled keys of groups that differ", "[quick]") {
   for (const int64_t length : {3, 40, 150, 333}) {
-    AttentionShape shape = Shape(2, 1, 13, length, length);
-    shape.pool_length = 6;
-    const WindowPattern pattern(
-        {.left = 9, .right = 5, .global = 7, .beyond = KeysBeyond::kPooled, .step = 6});
-    const FullPattern full;
-    const std::array<const AttentionPattern*, 2> heads = {&full, &pattern};
-    const MixedHeads mixed(heads);
+    AttentionShape shape = Shape(4, 2, 13, length, length);
+    shape.min_pool_length = 4;
+    const testing::PooledHeads heads;
     const Case<float> singles(shape, length, length);
     const Case<Float16> halves(shape, length, length);
     ForEachSimdTarget([&] {
-      CheckAgainstReference(singles, &mixed);
-      CheckAgainstReference(halves, &mixed);
+      CheckAgainstReference(singles, &heads.mixed);
+      CheckAgainstReference(halves, &heads.mixed);
     });
   }
 }

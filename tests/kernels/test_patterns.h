@@ -4,11 +4,13 @@
 #define EARSHOT_TESTS_KERNELS_TEST_PATTERNS_H_
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <numeric>
 #include <vector>
 
 #include "runtime/attention/attention_pattern.h"
+#include "runtime/attention/patterns/mixed_heads.h"
 #include "runtime/attention/patterns/window_pattern.h"
 #include "tests/kernels/kernel_testing.h"
 
@@ -239,6 +241,17 @@ class PlainWindow final : public TestPattern {
   WindowSpec spec_;
   WindowPattern pattern_;
   int64_t past_;
+};
+
+// Four heads on two key heads: full beside pooled keys, and two kinds of pooled keys of another length.
+struct PooledHeads {
+  FullPattern full;
+  WindowPattern sixes{{.left = 9, .right = 5, .global = 7, .beyond = KeysBeyond::kPooled, .step = 6}};
+  WindowPattern fours{{.left = 70, .right = 70, .beyond = KeysBeyond::kPooled, .step = 4}};
+  WindowPattern causal_fours{
+      {.left = 3, .right = 0, .beyond = KeysBeyond::kPooled, .step = 4, .causal = true}};
+  std::array<const AttentionPattern*, 4> heads = {&full, &sixes, &fours, &causal_fours};
+  MixedHeads mixed{heads};
 };
 
 }  // namespace earshot::testing

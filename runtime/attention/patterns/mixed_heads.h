@@ -2,7 +2,6 @@
 #ifndef EARSHOT_RUNTIME_ATTENTION_PATTERNS_MIXED_HEADS_H_
 #define EARSHOT_RUNTIME_ATTENTION_PATTERNS_MIXED_HEADS_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -13,8 +12,7 @@ namespace earshot {
 
 class MixedHeads final : public AttentionPattern {
  public:
-  // heads[h] is the pattern of query head h. Borrowed, with the list. Where patterns pool, they have one
-  // PoolLength.
+  // heads[h] is the pattern of query head h. Borrowed, with the list.
   explicit MixedHeads(std::span<const AttentionPattern* const> heads) : heads_(heads) {}
 
   int64_t NumRanges(const QueryBlock& block) const override { return Of(block.head).NumRanges(block); }
@@ -27,11 +25,7 @@ class MixedHeads final : public AttentionPattern {
   AttentionOrder Order(int64_t head, int64_t num_queries, int64_t num_keys) const override {
     return Of(head).Order(head, num_queries, num_keys);
   }
-  int64_t PoolLength() const override {
-    int64_t longest = 0;
-    for (const AttentionPattern* head : heads_) longest = std::max(longest, head->PoolLength());
-    return longest;
-  }
+  int64_t PoolLength(int64_t head) const override { return Of(head).PoolLength(head); }
 
  private:
   const AttentionPattern& Of(int64_t head) const { return *heads_[static_cast<size_t>(head)]; }

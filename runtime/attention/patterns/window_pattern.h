@@ -14,9 +14,9 @@ enum class KeysBeyond : uint8_t {
   kNone,
   kStrided,  // keys offset, offset + step, ...
   kPooled,   // means of `step` keys, each counting as `step` keys. The window and the global keys grow to
-            // whole groups, so that every key is seen exactly once: by itself or in a mean. In Whisper's
-            // encoder these lose a third of what strided keys lose (models/whisper/README.md); giving a
-            // strided key the weight of its whole group gained nothing.
+             // whole groups, so that every key is seen exactly once: by itself or in a mean. In Whisper's
+             // encoder these lose a third of what strided keys lose (models/whisper/README.md); giving a
+             // strided key the weight of its whole group gained nothing.
 };
 
 struct WindowSpec {
@@ -39,7 +39,7 @@ class WindowPattern final : public AttentionPattern {
   int64_t NumRanges(const QueryBlock& block) const override;
   KeyRange Range(const QueryBlock& block, int64_t index) const override;
   void RowLimits(const QueryBlock& block, int64_t index, std::span<KeyLimits> limits) const override;
-  int64_t PoolLength() const override { return spec_.beyond == KeysBeyond::kPooled ? spec_.step : 0; }
+  int64_t PoolLength(int64_t) const override { return spec_.beyond == KeysBeyond::kPooled ? spec_.step : 0; }
 
  private:
   // Keys that one query sees in the range of this index, or that one sees in its stead.

@@ -94,7 +94,6 @@ TEST_CASE("heads that are not there and lists without sense are refused", "[quic
   CHECK_THAT(Expanded("0-3=local:4"), ContainsSubstring("no layer 3"));
   CHECK_THAT(Expanded("1.2=local:4"), ContainsSubstring("no head 2: layer 1 has heads 0 to 1"));
   CHECK_THAT(Expanded("0-2.2=local:4"), ContainsSubstring("no head 2: layer 0"));
-  CHECK_THAT(Expanded("0.0=pooled:4;0.1=pooled:8"), ContainsSubstring("layer 0 has pooled:4 and pooled:8"));
   for (const char* where : {"", "x", "1.2.3", "2-1", "1-", "-1", "1,,2", "1 "})
     CHECK_THAT(Expanded((std::string(where) + "=local:4").c_str()), ContainsSubstring("LAYER or LAYER.HEAD"));
   CHECK_THAT(Expanded("local:4;1=full"), ContainsSubstring("needs its heads"));

@@ -24,8 +24,13 @@ constexpr Selection kGlobal = {.kind = SelectionKind::Global, .count = 3};
 constexpr Selection kStrided = {.kind = SelectionKind::Strided, .step = 8, .offset = 7};
 constexpr Selection kPooled = {.kind = SelectionKind::Pooled, .step = 8};
 
+struct OpKind {
+  fb::PatternKind pattern = fb::PatternKind::Heads;
+  uint32_t num_kv_heads = 3;
+};
+
 // Of an op with three heads.
-Status Validate(const std::vector<Head>& heads, fb::PatternKind pattern = fb::PatternKind::Heads) {
+Status Validate(const std::vector<Head>& heads, const OpKind& kind = {}) {
   flatbuffers::FlatBufferBuilder builder;
   std::vector<flatbuffers::Offset<fb::HeadPattern>> tables;
   for (const Head& head : heads) {
@@ -35,8 +40,8 @@ Status Validate(const std::vector<Head>& heads, fb::PatternKind pattern = fb::Pa
           fb::CreateKeySelection(builder, s.kind, s.left, s.right, s.count, s.step, s.offset));
     tables.push_back(fb::CreateHeadPatternDirect(builder, &selections));
   }
-  builder.Finish(
-      fb::CreateAttentionDirect(builder, 3, 3, 1.0f, pattern, fb::AttentionArithmetic::F32, &tables));
+  builder.Finish(fb::CreateAttentionDirect(builder, 3, kind.num_kv_heads, 1.0f, kind.pattern,
+                                           fb::AttentionArithmetic::F32, &tables));
   return ValidateHeadPatterns(*flatbuffers::GetRoot<fb::Attention>(builder.GetBufferPointer()));
 }
 
@@ -50,13 +55,13 @@ TEST_CASE("patterns of one head or of every head are valid") {
   CHECK(Validate({{kAll}}).ok());
   CHECK(Validate({{kLocal, kGlobal, kStrided}}).ok());
   CHECK(Validate({{kAll}, {kLocal, kPooled}, {kPooled, kGlobal}}).ok());
-  CHECK(Validate({}, fb::PatternKind::Causal).ok());
+  CHECK(Validate({}, {.pattern = fb::PatternKind::Causal}).ok());
 }
 
 TEST_CASE("the number of patterns must fit the heads") {
   CheckRefused({}, "0 heads");
   CheckRefused({{kAll}, {kAll}}, "2 heads");
-  CHECK(!Validate({{kAll}}, fb::PatternKind::Full).ok());
+  CHECK(!Validate({{kAll}}, {.pattern = fb::PatternKind::Full}).ok());
 }
 
 TEST_CASE("a selection without sense is named with its head") {
@@ -74,7 +79,14 @@ TEST_CASE("selections that contradict each other are refused") {
   CheckRefused({{kLocal, kLocal}}, "Local");
   CheckRefused({{kAll, kGlobal}}, "all keys");
   CheckRefused({{kStrided, kPooled}}, "strided and pooled");
-  CheckRefused({{kPooled}, {{.kind = SelectionKind::Pooled, .step = 4}}, {kAll}}, "head 1");
+}
+
+TEST_CASE("heads that share keys share the length of pooled keys") {
+  const std::vector<Head> heads = {{kPooled}, {kAll}, {{.kind = SelectionKind::Pooled, .step = 4}}};
+  CHECK(Validate(heads).ok());
+  const Status status = Validate(heads, {.num_kv_heads = 1});
+  CHECK(!status.ok());
+  CHECK_THAT(status.message(), ContainsSubstring("head 2"));
 }
 
 TEST_CASE("a selection of a later version is unsupported") {
