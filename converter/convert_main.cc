@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <functional>
@@ -13,7 +12,8 @@
 #include <system_error>
 #include <vector>
 
-#include "converter/emit/flatbuffer_writer.h"
+#include "converter/emit/memory_file.h"
+#include "converter/encoder_attention.h"
 #include "converter/import/import_model.h"
 #include "converter/ir/graph.h"
 #include "converter/passes/limit_lengths.h"
@@ -49,6 +49,7 @@ struct ConvertOptions {
   quantize::Options types;
   std::optional<int64_t> max_text_tokens;
   std::optional<int64_t> max_audio_frames;
+  EncoderAttentionOptions encoder_attention;
   bool report = false;
   bool quiet = false;
 };
@@ -95,10 +96,11 @@ void AddOptions(CLI::App& app, ConvertOptions& options) {
                  "type of the token table (default as --weights, but int8 instead of int4)", any_type},
                 [&options](DType type) { options.types.vocabulary = type; });
   AddTypeOption(app,
-                {"--encoder-attention",
+                {"--encoder-attention-arithmetic",
                  "numbers that the encoder's attention multiplies (default int8 with int8 or int4 weights)",
                  {"int8", "f32"}},
                 [&options](DType type) { options.types.attention = type; });
+  AddEncoderAttentionOptions(app, options.encoder_attention);
   app.add_option("--keep-int8", options.types.keep_int8,
                  "with int4: shell patterns of more tensors that stay int8, for example 'decoder.*.ffn.*'");
   app.add_option("--max-text-tokens", options.max_text_tokens,
@@ -125,7 +127,8 @@ void AddMetadata(ir::Graph& graph, const ConvertOptions& options) {
   graph.metadata["converter"] = "earshot-convert " EARSHOT_VERSION;
   graph.metadata["weights"] = DTypeName(options.types.weights);
   if (options.types.vocabulary) graph.metadata["vocabulary_weights"] = DTypeName(*options.types.vocabulary);
-  if (options.types.attention) graph.metadata["encoder_attention"] = DTypeName(*options.types.attention);
+  if (options.types.attention)
+    graph.metadata["encoder_attention_arithmetic"] = DTypeName(*options.types.attention);
 }
 
 Status PlanMemory(ir::Graph& graph) {
@@ -134,17 +137,7 @@ Status PlanMemory(ir::Graph& graph) {
 }
 
 Result<CheckedModel> Emit(const ir::Graph& graph) {
-  EARSHOT_ASSIGN_OR_RETURN(const emit::ModelFile file, emit::PrepareModelFile(graph));
-  EARSHOT_ASSIGN_OR_RETURN(MemoryBlock block, MemoryBlock::Allocate(static_cast<size_t>(file.file_bytes)));
-  std::span<std::byte> rest = block.bytes();
-  EARSHOT_RETURN_IF_ERROR(emit::WriteModelFile(graph, file, [&rest](std::span<const std::byte> bytes) {
-    if (bytes.size() > rest.size()) {
-      return Status::Error(StatusCode::kInternal, "the model file is larger than announced");
-    }
-    std::memcpy(rest.data(), bytes.data(), bytes.size());
-    rest = rest.subspan(bytes.size());
-    return Status::Ok();
-  }));
+  EARSHOT_ASSIGN_OR_RETURN(MemoryBlock block, emit::WriteModelToMemory(graph));
   EARSHOT_ASSIGN_OR_RETURN(const Program program, Program::Load(block.bytes()));
   EARSHOT_ASSIGN_OR_RETURN(const MemoryRequirements memory, Session::Measure(program, {}));
   return CheckedModel{std::move(block), memory};
@@ -210,6 +203,7 @@ Status Convert(const ConvertOptions& options) {
   console.SetProgress(options.input, "quantizing the weights");
   EARSHOT_ASSIGN_OR_RETURN(const std::vector<quantize::TensorReport> tensors,
                            quantize::Quantize(graph, options.types));
+  EARSHOT_ASSIGN_OR_RETURN(const std::string heads, SetEncoderAttention(graph, options.encoder_attention));
   console.SetProgress(options.input, "planning the memory");
   EARSHOT_RETURN_IF_ERROR(PlanMemory(graph));
   console.SetProgress(options.input, "writing the model file");
@@ -219,7 +213,7 @@ Status Convert(const ConvertOptions& options) {
   console.ClearProgress();
   std::string text;
   if (options.report) {
-    text = quantize::FormatTensorTable(tensors) + "\n" + plan::FormatMemoryPlan(graph) + "\n";
+    text = quantize::FormatTensorTable(tensors) + "\n" + heads + plan::FormatMemoryPlan(graph) + "\n";
   }
   if (!options.quiet) text += Summary(options, model, tensors);
   return cli::WriteStandardOutput(text);
@@ -233,7 +227,8 @@ int Run(int argc, char** argv) {
   AddOptions(app, options);
   if (const auto exit_code = cli::ParseCommandLine(app, argc, argv)) return *exit_code;
   cli::GetConsole().SetQuiet(options.quiet);
-  for (const Status& check : {CheckKeepInt8(options.types), CheckCheckpointIsKept(options)}) {
+  for (const Status& check : {CheckKeepInt8(options.types), CheckEncoderAttention(options.encoder_attention),
+                              CheckCheckpointIsKept(options)}) {
     if (check.ok()) continue;
     cli::GetConsole().Error(check);
     return cli::kExitUsage;

@@ -34,10 +34,14 @@ ARROWS = {
     "converter/ir": ["runtime/schema", "runtime/kernels"],  # kernels.h names the activations
     "converter/import": ["models/graph", "platform/files"],
     "converter/passes": ["converter/ir"],
+    "converter/patterns": ["converter/ir"],
     "converter/quantize": ["converter/ir", "runtime/kernels"],
     "converter/plan": ["converter/ir"],
-    "converter/emit": ["converter/plan", "converter/quantize"],
-    "converter": ["converter/import", "converter/passes", "converter/emit", "models/graph", "platform/cli"],
+    "converter/emit": ["converter/plan", "converter/quantize", "platform/files"],
+    # Runs the model that is being converted on speech.
+    "converter/calibrate": ["converter/patterns", "converter/emit", "models/family", "platform/audio"],
+    "converter": ["converter/import", "converter/passes", "converter/patterns", "converter/emit", "converter/calibrate",
+                  "models/graph", "platform/cli"],
 }
 
 # Libraries that few modules wrap for all others. Highway wants its own headers in quotes.

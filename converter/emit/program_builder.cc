@@ -14,6 +14,7 @@ fb::DType ToFb(DType dtype) { return static_cast<fb::DType>(dtype); }
 fb::ValueKind ToFb(ir::ValueKind kind) { return static_cast<fb::ValueKind>(kind); }
 fb::Activation ToFb(ir::Activation activation) { return static_cast<fb::Activation>(activation); }
 fb::PatternKind ToFb(ir::PatternKind pattern) { return static_cast<fb::PatternKind>(pattern); }
+fb::SelectionKind ToFb(ir::SelectionKind kind) { return static_cast<fb::SelectionKind>(kind); }
 fb::AttentionArithmetic ToFb(ir::AttentionArithmetic arithmetic) {
   return static_cast<fb::AttentionArithmetic>(arithmetic);
 }
@@ -85,12 +86,7 @@ std::pair<fb::OpAttributes, flatbuffers::Offset<void>> ProgramBuilder::AddAttrib
             return {fb::OpAttributes::Embedding, fb::CreateEmbedding(builder_).Union()};
           },
           [&](const ir::Attention& attention) -> Pair {
-            return {
-                fb::OpAttributes::Attention,
-                fb::CreateAttention(builder_, Narrow<uint32_t>(attention.num_heads, "the number of heads"),
-                                    Narrow<uint32_t>(attention.num_kv_heads, "the number of key heads"),
-                                    attention.scale, ToFb(attention.pattern), ToFb(attention.arithmetic))
-                    .Union()};
+            return {fb::OpAttributes::Attention, AddAttention(attention).Union()};
           },
           [&](const ir::Activate& activate) -> Pair {
             return {fb::OpAttributes::Activate,
@@ -102,6 +98,30 @@ std::pair<fb::OpAttributes, flatbuffers::Offset<void>> ProgramBuilder::AddAttrib
           },
       },
       attributes);
+}
+
+flatbuffers::Offset<fb::HeadPattern> ProgramBuilder::AddHeadPattern(const ir::HeadPattern& pattern) {
+  const auto selections =
+      Vector<fb::KeySelection>(pattern.selections, [this](const ir::KeySelection& selection) {
+        return fb::CreateKeySelection(builder_, ToFb(selection.kind),
+                                      Narrow<uint32_t>(selection.left, "the left part of a window"),
+                                      Narrow<uint32_t>(selection.right, "the right part of a window"),
+                                      Narrow<uint32_t>(selection.count, "the number of global keys"),
+                                      Narrow<uint32_t>(selection.step, "the step of selected keys"),
+                                      Narrow<uint32_t>(selection.offset, "the offset of selected keys"));
+      });
+  return fb::CreateHeadPattern(builder_, selections, pattern.causal);
+}
+
+flatbuffers::Offset<fb::Attention> ProgramBuilder::AddAttention(const ir::Attention& attention) {
+  Offsets<fb::HeadPattern> heads = 0;
+  if (attention.pattern == ir::PatternKind::kHeads) {
+    heads = Vector<fb::HeadPattern>(attention.heads,
+                                    [this](const ir::HeadPattern& head) { return AddHeadPattern(head); });
+  }
+  return fb::CreateAttention(builder_, Narrow<uint32_t>(attention.num_heads, "the number of heads"),
+                             Narrow<uint32_t>(attention.num_kv_heads, "the number of key heads"),
+                             attention.scale, ToFb(attention.pattern), ToFb(attention.arithmetic), heads);
 }
 
 flatbuffers::Offset<fb::Op> ProgramBuilder::AddOp(const ir::Op& op) {

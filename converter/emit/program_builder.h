@@ -55,6 +55,8 @@ class ProgramBuilder {
   Offset<fb::Tensor> AddTensor(size_t index);
   Offset<fb::State> AddState(const ir::State& state);
   Offset<fb::Value> AddValue(const ir::Value& value);
+  Offset<fb::HeadPattern> AddHeadPattern(const ir::HeadPattern& pattern);
+  Offset<fb::Attention> AddAttention(const ir::Attention& attention);
   Offset<fb::Op> AddOp(const ir::Op& op);
   Offset<fb::Method> AddMethod(const ir::Method& method);
   Offset<fb::MemoryPlan> AddMemoryPlan();

@@ -82,7 +82,8 @@ struct Value {
 };
 
 using kernels::Activation;
-enum class PatternKind : uint8_t { kFull = 0, kCausal = 1 };
+enum class PatternKind : uint8_t { kFull = 0, kCausal = 1, kHeads = 2 };
+enum class SelectionKind : uint8_t { kAll = 0, kLocal = 1, kGlobal = 2, kStrided = 3, kPooled = 4 };
 enum class AttentionArithmetic : uint8_t { kF32 = 0, kInt8 = 1 };
 
 // Attributes, one struct for each op of the schema; the operands are listed there.
@@ -98,11 +99,26 @@ struct LayerNorm {
 };
 struct Add {};
 struct Embedding {};
+// Keys that a head sees; see fb::KeySelection and fb::HeadPattern.
+struct KeySelection {
+  SelectionKind kind = SelectionKind::kAll;
+  int64_t left = 0, right = 0;  // kLocal
+  int64_t count = 0;            // kGlobal
+  int64_t step = 0;             // kStrided, kPooled
+  int64_t offset = 0;           // kStrided
+  bool operator==(const KeySelection&) const = default;
+};
+struct HeadPattern {
+  std::vector<KeySelection> selections;
+  bool causal = false;
+  bool operator==(const HeadPattern&) const = default;
+};
 struct Attention {
   int64_t num_heads = 1, num_kv_heads = 1;
   float scale = 1.0f;
   PatternKind pattern = PatternKind::kFull;
   AttentionArithmetic arithmetic = AttentionArithmetic::kF32;
+  std::vector<HeadPattern> heads = {};  // kHeads: one for all heads, or one for each
 };
 struct Activate {
   Activation activation = Activation::kNone;
@@ -160,9 +176,11 @@ struct Graph {
   std::vector<std::string>
       int4_exceptions;  // shell patterns of tensor names that 4 bits would spoil: int8 instead
   std::vector<std::string> int8_convolutions;  // ... of convolutions that 8 bits do not spoil
-  std::vector<std::string> int8_attention;     // shell patterns of attention ops that may compute in 8 bits
   std::vector<std::string> int8_states;        // ... of KV caches that may be kept in 8 bits
   std::vector<std::string> f16_states;         // ... of KV caches that may be kept in f16
+  // Shell patterns of the encoder's attention ops, one a layer and in order: those may compute in 8 bits, and
+  // be given patterns of heads.
+  std::vector<std::string> encoder_attention;
   std::vector<State> states;
   std::vector<Method> methods;
   MemoryPlan memory_plan;

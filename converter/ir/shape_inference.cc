@@ -2,6 +2,7 @@
 #include "converter/ir/shape_inference.h"
 
 #include <string>
+#include <utility>
 
 #include "converter/ir/dim.h"
 
@@ -146,6 +147,11 @@ Result<MatrixShape> Infer(const Attention& attention, const Operands& operands) 
                          static_cast<long long>(heads), static_cast<long long>(kv_heads),
                          static_cast<long long>(width));
   }
+  const size_t num_patterns = attention.heads.size();
+  const bool has_patterns = attention.pattern == PatternKind::kHeads;
+  if (has_patterns ? num_patterns != 1 && std::cmp_not_equal(num_patterns, heads) : num_patterns != 0)
+    return Status::Error(StatusCode::kInternal, "it has %zu patterns of heads for %lld heads", num_patterns,
+                         static_cast<long long>(heads));
   const Dim kv_cols = Dim::Fixed(width / heads * kv_heads);
   EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(1, "k", kv_cols));
   EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(2, "v", kv_cols));

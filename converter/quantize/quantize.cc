@@ -176,7 +176,7 @@ void ChooseArithmetic(ir::Graph& graph, const Options& options) {
     for (ir::Op& op : method.ops) {
       auto* attention = std::get_if<ir::Attention>(&op.attributes);
       if (attention == nullptr) continue;
-      const bool is_int8 = wanted == DType::kI8 && MatchesAny(op.name, graph.int8_attention);
+      const bool is_int8 = wanted == DType::kI8 && MatchesAny(op.name, graph.encoder_attention);
       attention->arithmetic = is_int8 ? ir::AttentionArithmetic::kInt8 : ir::AttentionArithmetic::kF32;
     }
   }

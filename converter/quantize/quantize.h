@@ -24,7 +24,7 @@ namespace earshot::quantize {
 // Where a type does not fit (int4 needs columns in multiples of 32, f16 magnitudes up to 65504) a wider one
 // is taken; so it is for the tensors that the graph names in int4_exceptions, or the caller in keep_int8.
 //
-// Attention ops that the graph names in int8_attention compute in 8 bits where `attention` is kI8.
+// Attention ops that the graph names in encoder_attention compute in 8 bits where `attention` is kI8.
 //
 // States that the graph names in int8_states are kept in 8 bits where `weights` are integers, those in
 // f16_states in f16 where `weights` are not f32.

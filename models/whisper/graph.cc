@@ -364,9 +364,9 @@ Result<ir::Graph> BuildGraph(const Config& config, ir::WeightSource& weights, Mo
   // Measured on tiny.en: 4 bits in all matrices cost 2.7 points of word error rate, 1.8 of them in these,
   // which are a tenth of the matrices' bytes.
   graph.int4_exceptions = {"encoder.*.self_attention.*"};
-  graph.int8_attention = {"encoder.*.self_attention.attend"};  // most of the encoder's time is spent there
-  graph.int8_convolutions = {"encoder.conv*"};                 // both at once cost nothing measurable
-  graph.int8_states = {"cross_kv_*"};                          // read with every token
+  graph.encoder_attention = {"encoder.*.self_attention.attend"};  // most of the encoder's time is spent there
+  graph.int8_convolutions = {"encoder.conv*"};                    // both at once cost nothing measurable
+  graph.int8_states = {"cross_kv_*"};                             // read with every token
   graph.f16_states = {"self_kv_*"};
   graph.metadata = std::move(card.metadata);
   graph.tokenizer = std::move(card.tokenizer);

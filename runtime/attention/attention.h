@@ -20,11 +20,14 @@
 namespace earshot {
 
 struct AttentionShape {
-  int64_t num_heads = 0;     // H
-  int64_t num_kv_heads = 0;  // Hkv
-  int64_t head_dim = 0;      // D
-  int64_t max_queries = 0;   // largest Tq ever run
-  int64_t max_keys = 0;      // largest Tk ever run
+  int64_t num_heads = 0;        // H
+  int64_t num_kv_heads = 0;     // Hkv
+  int64_t head_dim = 0;         // D
+  int64_t max_queries = 0;      // largest Tq ever run
+  int64_t max_keys = 0;         // largest Tk ever run
+  int64_t min_pool_length = 0;  // smallest AttentionPattern::PoolLength of the heads that pool; 0: none does
+
+  int64_t max_pooled_keys() const { return min_pool_length == 0 ? 0 : max_keys / min_pool_length; }
 };
 
 // K is kept as f32, as f16, or as 8-bit integers with a scale for each row and head; V likewise. T is float,

@@ -88,18 +88,19 @@ HWY_INLINE void ScoreKeys(const float* HWY_RESTRICT q, const KeyRows<T>& keys, i
   }
 }
 
-// Scores (to base 2) become weights 2^(score - max); returns the factor for the sums so far.
-HWY_INLINE float UpdateWeights(float* scores, int64_t count, float* max, float* sum) {
+// Scores (to base 2) plus log2_count become weights 2^(score - max); returns the factor for the sums so far.
+HWY_INLINE float UpdateWeights(float* scores, int64_t count, float log2_count, float* max, float* sum) {
   const FewTag d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   for (int64_t i = count; i < RoundUp(count, lanes); ++i) scores[i] = -std::numeric_limits<float>::infinity();
-  FewVec largest = hn::Set(d, *max);
+  FewVec largest = hn::Set(d, *max - log2_count);  // the maximum without the count, which all scores share
   for (int64_t i = 0; i < count; i += lanes) largest = hn::Max(largest, hn::Load(d, scores + i));
-  const float new_max = hn::ReduceMax(d, largest);
+  const float tile_max = hn::ReduceMax(d, largest);
+  const float new_max = tile_max + log2_count;
   const float alpha = hn::GetLane(kn::Exp2(d, hn::Set(d, *max - new_max)));
   FewVec total = hn::Zero(d);
   for (int64_t i = 0; i < count; i += lanes) {
-    const FewVec weight = kn::Exp2(d, hn::Sub(hn::Load(d, scores + i), hn::Set(d, new_max)));
+    const FewVec weight = kn::Exp2(d, hn::Sub(hn::Load(d, scores + i), hn::Set(d, tile_max)));
     hn::Store(weight, d, scores + i);
     total = hn::Add(total, weight);
   }
@@ -141,68 +142,99 @@ HWY_INLINE void AddValuesTail(const float* HWY_RESTRICT weights, const KeyRows<T
   hn::StoreU(hn::MulAdd(hn::Set(d, alpha), hn::LoadU(d, o + channel), sum), d, o + channel);
 }
 
-// Attends one query row to `count` keys.
+// Some of the keys of a range, and their values.
 template <class T>
-void AttendKeys(const Workspace& work, int64_t row, const KeyRows<T>& keys, const KeyRows<T>& values,
-                int64_t count, int64_t dim) {
+struct KeyRun {
+  KeyRows<T> keys;
+  KeyRows<T> values;
+  int64_t count;
+  float log2_count;  // of the range
+};
+
+// Attends one query row to a run of keys.
+template <class T>
+void AttendKeys(const Workspace& work, int64_t row, const KeyRun<T>& run, int64_t dim) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(FewTag()));
   const int64_t padded_dim = RoundUp(dim, 16);
   float* o = work.o + row * padded_dim;
-  ScoreKeys(work.q + row * padded_dim, keys, count, dim, work.scores);
-  const float alpha = UpdateWeights(work.scores, count, work.max + row, work.sum + row);
+  ScoreKeys(work.q + row * padded_dim, run.keys, run.count, dim, work.scores);
+  const float alpha = UpdateWeights(work.scores, run.count, run.log2_count, work.max + row, work.sum + row);
   if constexpr (std::is_same_v<T, int8_t>) {
-    for (int64_t i = 0; i < count; ++i) work.scores[i] *= values.Scale(i);
+    for (int64_t i = 0; i < run.count; ++i) work.scores[i] *= run.values.Scale(i);
   }
   int64_t channel = 0;
   for (; channel + 8 * lanes <= dim; channel += 8 * lanes)
-    AddValues<8>(work.scores, values, count, channel, alpha, o);
+    AddValues<8>(work.scores, run.values, run.count, channel, alpha, o);
   for (; channel + 4 * lanes <= dim; channel += 4 * lanes)
-    AddValues<4>(work.scores, values, count, channel, alpha, o);
+    AddValues<4>(work.scores, run.values, run.count, channel, alpha, o);
   for (; channel + lanes <= dim; channel += lanes)
-    AddValues<1>(work.scores, values, count, channel, alpha, o);
+    AddValues<1>(work.scores, run.values, run.count, channel, alpha, o);
   if (channel < dim)
-    AddValuesTail(work.scores, values, count, channel, static_cast<size_t>(dim - channel), alpha, o);
+    AddValuesTail(work.scores, run.values, run.count, channel, static_cast<size_t>(dim - channel), alpha, o);
 }
 
-// Attends all queries of a head, at most kMaxFewQueries. A tile of keys serves all of them while it is in the
-// cache.
+// A range, and what each query sees of it.
+struct FewRange {
+  KeyRange range;
+  KeyLimits limits[kMaxFewQueries];
+};
+
+// A tile of keys serves all queries while it is in the cache.
 template <class T>
-void AttendFew(const AttentionHead<T>& head, const Workspace& work) {
+void AttendFewRange(const Workspace& work, const FewRange& seen_range, const KeyRows<T>& keys,
+                    const KeyRows<T>& values, const Matrix<const float>& q) {
+  const KeyRange& range = seen_range.range;
+  const int64_t num_keys = NumKeys(range);
+  for (int64_t begin = 0; begin < num_keys; begin += kFewTileKeys) {
+    for (int64_t row = 0; row < q.rows; ++row) {
+      const KeyInterval seen = Clip(range, num_keys, seen_range.limits[row]);
+      const int64_t first = std::max<int64_t>(begin, seen.begin);
+      const int64_t count = std::min<int64_t>(begin + kFewTileKeys, seen.end) - first;
+      if (count > 0)
+        AttendKeys(work, row, KeyRun<T>{keys.From(first), values.From(first), count, range.log2_count},
+                   q.cols);
+    }
+  }
+}
+
+template <class T>
+void LoadFewQueries(const AttentionHead<T>& head, const Workspace& work) {
   constexpr float kLog2E = 1.44269504f;
-  const int64_t dim = head.q.cols;
-  const int64_t padded_dim = RoundUp(dim, 16);
-  const int64_t num_rows = head.q.rows;
-  for (int64_t row = 0; row < num_rows; ++row) {
+  const int64_t padded_dim = RoundUp(head.q.cols, 16);
+  for (int64_t row = 0; row < head.q.rows; ++row) {
     const float* from = head.q.Row(head.QueryRow(row));
     for (int64_t i = 0; i < padded_dim; ++i) {
-      work.q[row * padded_dim + i] = i < dim ? from[i] * (head.scale * kLog2E) : 0.0f;
+      work.q[row * padded_dim + i] = i < head.q.cols ? from[i] * (head.scale * kLog2E) : 0.0f;
       work.o[row * padded_dim + i] = 0.0f;
     }
     work.max[row] = -std::numeric_limits<float>::max();  // finite: -inf minus it must not be NaN
     work.sum[row] = 0.0f;
   }
+}
+
+// Attends all queries of a head, at most kMaxFewQueries.
+template <class T>
+void AttendFew(const AttentionHead<T>& head, const Workspace& work) {
+  const int64_t num_rows = head.q.rows;
+  LoadFewQueries(head, work);
   const QueryBlock block = head.Block(0, num_rows);
   const int64_t num_ranges = head.pattern->NumRanges(block);
   for (int64_t index = 0; index < num_ranges; ++index) {
-    const KeyRange range = head.pattern->Range(block, index);
-    const int64_t num_keys = NumKeys(range);
-    KeyLimits limits[kMaxFewQueries];
-    for (KeyLimits& row : limits) row = {range.begin, range.end};
-    if (!range.exact) head.pattern->RowLimits(block, index, {limits, static_cast<size_t>(num_rows)});
-    for (int64_t begin = 0; begin < num_keys; begin += kFewTileKeys) {
-      for (int64_t row = 0; row < num_rows; ++row) {
-        const KeyInterval seen = Clip(range, num_keys, limits[row]);
-        const int64_t first = std::max<int64_t>(begin, seen.begin);
-        const int64_t count = std::min<int64_t>(begin + kFewTileKeys, seen.end) - first;
-        if (count > 0)
-          AttendKeys(work, row, head.Keys(range).From(first), head.Values(range).From(first), count, dim);
-      }
+    FewRange seen = {.range = head.pattern->Range(block, index), .limits = {}};
+    const KeyRange& range = seen.range;
+    for (KeyLimits& row : seen.limits) row = {range.begin, range.end};
+    if (!range.exact) head.pattern->RowLimits(block, index, {seen.limits, static_cast<size_t>(num_rows)});
+    if (range.pooled) {
+      AttendFewRange(work, seen, head.PooledKeys(range), head.PooledValues(range), head.q);
+    } else {
+      AttendFewRange(work, seen, head.Keys(range), head.Values(range), head.q);
     }
   }
+  const int64_t padded_dim = RoundUp(head.q.cols, 16);
   for (int64_t row = 0; row < num_rows; ++row) {
     const float inverse = work.sum[row] > 0.0f ? 1.0f / work.sum[row] : 0.0f;
     float* to = head.out.Row(head.QueryRow(row));
-    for (int64_t i = 0; i < dim; ++i) to[i] = work.o[row * padded_dim + i] * inverse;
+    for (int64_t i = 0; i < head.q.cols; ++i) to[i] = work.o[row * padded_dim + i] * inverse;
   }
 }
 

@@ -17,10 +17,18 @@ namespace HWY_NAMESPACE {
 
 bool HasQuadProducts() { return HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL; }
 
-void RoundKeysF32(const Matrix<const float>& k, const Int8Keys& keys) { RoundKeys(k, keys); }
-void RoundKeysF16(const Matrix<const Float16>& k, const Int8Keys& keys) { RoundKeys(k, keys); }
-void RoundValuesF32(const Matrix<const float>& v, const Int8Keys& keys) { RoundValues(v, keys); }
-void RoundValuesF16(const Matrix<const Float16>& v, const Int8Keys& keys) { RoundValues(v, keys); }
+void RoundKeysF32(const Matrix<const float>& k, int64_t pool_length, const Int8Keys& keys) {
+  RoundKeys(k, pool_length, keys);
+}
+void RoundKeysF16(const Matrix<const Float16>& k, int64_t pool_length, const Int8Keys& keys) {
+  RoundKeys(k, pool_length, keys);
+}
+void RoundValuesF32(const Matrix<const float>& v, int64_t pool_length, const Int8Keys& keys) {
+  RoundValues(v, pool_length, keys);
+}
+void RoundValuesF16(const Matrix<const Float16>& v, int64_t pool_length, const Int8Keys& keys) {
+  RoundValues(v, pool_length, keys);
+}
 void AttendInt8TileF32(const AttentionHead<float>& head, const Int8Keys& keys, int64_t begin, int64_t end,
                        const Int8Workspace& workspace) {
   AttendInt8Tile(head, keys, begin, end, workspace);
@@ -47,17 +55,17 @@ HWY_EXPORT(RoundValuesF16);
 HWY_EXPORT(AttendInt8TileF32);
 HWY_EXPORT(AttendInt8TileF16);
 
-void RoundKeysOf(const AttentionHead<float>& head, const Int8Keys& keys) {
-  HWY_DYNAMIC_DISPATCH(RoundKeysF32)(head.k, keys);
+void RoundKeysOf(const AttentionHead<float>& head, int64_t pool_length, const Int8Keys& keys) {
+  HWY_DYNAMIC_DISPATCH(RoundKeysF32)(head.k, pool_length, keys);
 }
-void RoundKeysOf(const AttentionHead<Float16>& head, const Int8Keys& keys) {
-  HWY_DYNAMIC_DISPATCH(RoundKeysF16)(head.k, keys);
+void RoundKeysOf(const AttentionHead<Float16>& head, int64_t pool_length, const Int8Keys& keys) {
+  HWY_DYNAMIC_DISPATCH(RoundKeysF16)(head.k, pool_length, keys);
 }
-void RoundValuesOf(const AttentionHead<float>& head, const Int8Keys& keys) {
-  HWY_DYNAMIC_DISPATCH(RoundValuesF32)(head.v, keys);
+void RoundValuesOf(const AttentionHead<float>& head, int64_t pool_length, const Int8Keys& keys) {
+  HWY_DYNAMIC_DISPATCH(RoundValuesF32)(head.v, pool_length, keys);
 }
-void RoundValuesOf(const AttentionHead<Float16>& head, const Int8Keys& keys) {
-  HWY_DYNAMIC_DISPATCH(RoundValuesF16)(head.v, keys);
+void RoundValuesOf(const AttentionHead<Float16>& head, int64_t pool_length, const Int8Keys& keys) {
+  HWY_DYNAMIC_DISPATCH(RoundValuesF16)(head.v, pool_length, keys);
 }
 void QueryTile(const AttentionHead<float>& head, const Int8Keys& keys, int64_t begin, int64_t end,
                const Int8Workspace& workspace) {
@@ -89,10 +97,11 @@ void AttendInt8Heads(const AttentionParams& params, const AttentionOperands<T>& 
     pool.ParallelFor(static_cast<size_t>(2 * shape.num_kv_heads), [&](size_t task, size_t) {
       const int64_t kv_head = static_cast<int64_t>(task / 2);
       const AttentionHead<T> head = MakeHead(with_pattern, operands, kv_head * group);
+      const int64_t pool_length = PoolLengthOf(*with_pattern.pattern, shape, kv_head);
       if (task % 2 == 0) {
-        RoundKeysOf(head, keys_of(kv_head));
+        RoundKeysOf(head, pool_length, keys_of(kv_head));
       } else {
-        RoundValuesOf(head, keys_of(kv_head));
+        RoundValuesOf(head, pool_length, keys_of(kv_head));
       }
     });
   }

@@ -20,10 +20,10 @@ using kernels::kSmallestMagnitude;
 
 // K and V of one key head. Dp: D padded to kInt8Channels.
 struct Int8Keys {
-  int8_t* k;                      // [Tk][Dp], rows of K minus k_mean, over k_scale
-  int8_t* v;                      // [Tk][Dp], rows of V minus v_mean, over v_scale
-  float* k_scale;                 // [Tk]
-  int32_t* k_shift;               // [Tk] -128 * sum of the row: undoes the offset of 128 that queries have
+  int8_t* k;                      // [Tk + pooled][Dp], rows of K minus k_mean, over k_scale
+  int8_t* v;                      // [Tk + pooled][Dp], rows of V minus v_mean, over v_scale
+  float* k_scale;                 // [Tk + pooled]
+  int32_t* k_shift;               // [Tk + pooled] -128 * sum of the row: undoes the 128 that queries are off
   float* v_scale;                 // [Dp]
   float* v_inverse;               // [Dp] 1 / v_scale
   float *k_min, *k_max, *k_mean;  // [Dp] of each channel
@@ -67,10 +67,11 @@ class WorkspacePieces {
 inline size_t LayOutInt8Keys(const AttentionShape& shape, std::byte* base, Int8Keys* keys) {
   WorkspacePieces pieces(base);
   const int64_t dim = RoundUp(shape.head_dim, kInt8Channels);
-  keys->k = pieces.Take<int8_t>(shape.max_keys * dim);
-  keys->v = pieces.Take<int8_t>(shape.max_keys * dim);
-  keys->k_scale = pieces.Take<float>(shape.max_keys);
-  keys->k_shift = pieces.Take<int32_t>(shape.max_keys);
+  const int64_t max_rows = shape.max_keys + shape.max_pooled_keys();
+  keys->k = pieces.Take<int8_t>(max_rows * dim);
+  keys->v = pieces.Take<int8_t>(max_rows * dim);
+  keys->k_scale = pieces.Take<float>(max_rows);
+  keys->k_shift = pieces.Take<int32_t>(max_rows);
   for (float** piece : {&keys->v_scale, &keys->v_inverse, &keys->k_min, &keys->k_max, &keys->k_mean,
                         &keys->v_min, &keys->v_max, &keys->v_mean}) {
     *piece = pieces.Take<float>(dim);

@@ -6,6 +6,7 @@
 
 #include "hwy/highway.h"
 #include "runtime/attention/attention_int8_job.h"
+#include "runtime/attention/attention_pool-inl.h"
 #include "runtime/kernels/load_float-inl.h"
 #include "runtime/kernels/simd_targets.h"  // IWYU pragma: keep
 
@@ -116,13 +117,19 @@ HWY_INLINE RoundedRow RoundRow(const T* row, const float* mean, int64_t dim, flo
 }
 
 template <class T>
-void RoundKeys(const Matrix<const T>& k, const Int8Keys& keys) {
+void RoundKeys(const Matrix<const T>& k, int64_t pool_length, const Int8Keys& keys) {
   const int64_t padded_dim = RoundUp(k.cols, kInt8Channels);
   FindRanges(k, {keys.k_min, keys.k_max, keys.k_mean});
-  for (int64_t i = 0; i < k.rows; ++i) {
-    const RoundedRow row = RoundRow(k.Row(i), keys.k_mean, k.cols, 1.0f, keys.k + i * padded_dim);
+  const auto round = [&](const auto* from, int64_t i) {
+    const RoundedRow row = RoundRow(from, keys.k_mean, k.cols, 1.0f, keys.k + i * padded_dim);
     keys.k_scale[i] = row.scale;
     keys.k_shift[i] = -128 * row.sum;
+  };
+  for (int64_t i = 0; i < k.rows; ++i) round(k.Row(i), i);
+  float* mean = keys.k_min;  // no longer needed
+  for (int64_t i = 0; i < NumPooledKeys(k.rows, pool_length); ++i) {
+    PoolRows(KeyRows<T>{k, nullptr, 0, 1}, GroupOf(i, k.rows, pool_length), mean);
+    round(mean, k.rows + i);
   }
 }
 
@@ -137,17 +144,22 @@ inline void FindValueScales(int64_t padded_dim, const Int8Keys& keys) {
 }
 
 template <class T>
-void RoundValues(const Matrix<const T>& v, const Int8Keys& keys) {
+void RoundValues(const Matrix<const T>& v, int64_t pool_length, const Int8Keys& keys) {
   const DChannels d;
   const int64_t padded_dim = RoundUp(v.cols, kInt8Channels);
   FindRanges(v, {keys.v_min, keys.v_max, keys.v_mean});
   FindValueScales(padded_dim, keys);
-  for (int64_t i = 0; i < v.rows; ++i) {
-    const T* row = v.Row(i);
+  const auto round = [&](const auto* row, int64_t i) {
     for (int64_t channel = 0; channel < padded_dim; channel += kChannelLanes) {
       const VChannels x = hn::Sub(LoadChannels(row, channel, v.cols), hn::Load(d, keys.v_mean + channel));
       RoundAndStore(hn::Mul(x, hn::Load(d, keys.v_inverse + channel)), keys.v + i * padded_dim + channel);
     }
+  };
+  for (int64_t i = 0; i < v.rows; ++i) round(v.Row(i), i);
+  float* mean = keys.v_min;  // no longer needed
+  for (int64_t i = 0; i < NumPooledKeys(v.rows, pool_length); ++i) {
+    PoolRows(KeyRows<T>{v, nullptr, 0, 1}, GroupOf(i, v.rows, pool_length), mean);
+    round(mean, v.rows + i);
   }
 }
 

@@ -23,14 +23,15 @@ float Widen(Float16 x) { return ToFloat(x); }
 struct Rounded {
   std::vector<int32_t> values;
   float scale;
+  float inverse;  // of the scale
 };
 
 Rounded Round(const std::vector<float>& x) {
   float magnitude = kSmallestMagnitude;
   for (const float value : x) magnitude = std::max(magnitude, std::abs(value));
-  const float inverse = 127.0f / magnitude;
-  Rounded rounded = {.values = {}, .scale = magnitude / 127.0f};
-  for (const float value : x) rounded.values.push_back(static_cast<int32_t>(std::nearbyint(value * inverse)));
+  Rounded rounded = {.values = {}, .scale = magnitude / 127.0f, .inverse = 127.0f / magnitude};
+  for (const float value : x)
+    rounded.values.push_back(static_cast<int32_t>(std::nearbyint(value * rounded.inverse)));
   return rounded;
 }
 
@@ -53,15 +54,31 @@ Centered Center(const Matrix<const T>& matrix) {
   return result;
 }
 
-// K and V of a head as AttendInt8 keeps them.
+// Column means of the rows of each group, in the order of the kernel's sums.
+template <class T>
+std::vector<std::vector<float>> PooledRows(const Matrix<const T>& matrix, int64_t pool_length) {
+  std::vector<std::vector<float>> pooled;
+  for (int64_t i = 0; i < attention::NumPooledKeys(matrix.rows, pool_length); ++i) {
+    const attention::RowGroup group = attention::GroupOf(i, matrix.rows, pool_length);
+    std::vector<float>& row = pooled.emplace_back();
+    for (int64_t c = 0; c < matrix.cols; ++c) {
+      float sum = 0.0f;
+      for (int64_t r = group.begin; r < group.end; ++r) sum += Widen(matrix.Row(r)[c]);
+      row.push_back(sum * (1.0f / static_cast<float>(group.end - group.begin)));
+    }
+  }
+  return pooled;
+}
+
+// K and V of a head as AttendInt8 keeps them: rows, then pooled rows.
 struct RoundedHead {
-  std::vector<Rounded> keys;      // [Tk][D]
-  std::vector<Rounded> channels;  // [D][Tk]
+  std::vector<Rounded> keys;      // [Tk + pooled][D]
+  std::vector<Rounded> channels;  // [D][Tk + pooled]
   std::vector<float> means;       // [D], of V
 };
 
 template <class T>
-RoundedHead RoundHead(const Matrix<const T>& k, const Matrix<const T>& v) {
+RoundedHead RoundHead(const Matrix<const T>& k, const Matrix<const T>& v, int64_t pool_length) {
   RoundedHead head;
   const Centered keys = Center(k);
   for (size_t i = 0; i < static_cast<size_t>(k.rows); ++i) {
@@ -69,9 +86,20 @@ RoundedHead RoundHead(const Matrix<const T>& k, const Matrix<const T>& v) {
     for (const std::vector<float>& col : keys.cols) row.push_back(col[i]);
     head.keys.push_back(Round(row));
   }
+  for (std::vector<float> row : PooledRows(k, pool_length)) {
+    for (size_t c = 0; c < row.size(); ++c) row[c] -= keys.means[c];
+    head.keys.push_back(Round(row));
+  }
   const Centered values = Center(v);
   for (const std::vector<float>& col : values.cols) head.channels.push_back(Round(col));
   head.means = values.means;
+  for (const std::vector<float>& row : PooledRows(v, pool_length)) {
+    for (size_t c = 0; c < row.size(); ++c) {
+      Rounded& channel = head.channels[c];
+      channel.values.push_back(
+          static_cast<int32_t>(std::nearbyint((row[c] - values.means[c]) * channel.inverse)));
+    }
+  }
   return head;
 }
 
@@ -105,12 +133,13 @@ struct QueryRow {
   double max;
   double weight = 0.0;
 
-  void AttendTile(const RoundedHead& head, const std::vector<int64_t>& keys, MultiplyAddRounding rounding) {
+  void AttendTile(const RoundedHead& head, const std::vector<int64_t>& keys, float log2_count,
+                  MultiplyAddRounding rounding) {
     if (keys.empty()) return;
     std::vector<float> scores;
     for (const int64_t key : keys) scores.push_back(Score(head.keys[static_cast<size_t>(key)]));
     const float tile_max = *std::max_element(scores.begin(), scores.end());
-    const double scaled_max = static_cast<double>(tile_max * query.scale);
+    const double scaled_max = static_cast<double>(tile_max * query.scale) + static_cast<double>(log2_count);
     const double new_max = std::max(max, scaled_max);
     const double old_share = std::exp2(max - new_max), new_share = std::exp2(scaled_max - new_max);
     weight *= old_share;
@@ -153,9 +182,10 @@ void AttendRange(const RoundedHead& keys, int64_t index, MultiplyAddRounding rou
       std::vector<int64_t> seen;
       for (int64_t key = begin; key < end; ++key) {
         const int64_t position = range.begin + key * range.step;
-        if (position >= limits[i].begin && position < limits[i].end) seen.push_back(rows.RowIndex(key));
+        if (position >= limits[i].begin && position < limits[i].end)
+          seen.push_back(range.pooled ? block->head.k.rows + position : rows.RowIndex(key));
       }
-      block->queries[i].AttendTile(keys, seen, rounding);
+      block->queries[i].AttendTile(keys, seen, range.log2_count, rounding);
     }
   }
 }
@@ -191,7 +221,7 @@ void AttendAllHeads(const AttentionParams& params, const AttentionOperands<T>& o
   if (params.pattern == nullptr) with_pattern.pattern = &full;
   for (int64_t i = 0; i < params.shape.num_heads; ++i) {
     const attention::AttentionHead<T> head = attention::MakeHead(with_pattern, operands, i);
-    const RoundedHead keys = RoundHead(head.k, head.v);
+    const RoundedHead keys = RoundHead(head.k, head.v, head.pattern->PoolLength(i));
     for (int64_t begin = 0; begin < head.q.rows; begin += kTileQueries) {
       const QueryBlock rows = head.Block(begin, std::min(begin + kTileQueries, head.q.rows));
       Block<T> block = {.head = head, .rows = rows, .queries = {}};

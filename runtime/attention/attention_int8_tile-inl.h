@@ -209,7 +209,8 @@ HWY_INLINE hn::Vec<DU8> FourWeights(const float* HWY_RESTRICT scores, VF max, VF
 // Scores of keys [begin, end), whole quads, become weights relative to their largest; max, sum and the shares
 // are brought up to date.
 template <int64_t kVecs>
-HWY_INLINE void UpdateWeights(const Int8Workspace& work, int64_t panel, int64_t begin, int64_t end) {
+HWY_INLINE void UpdateWeights(const Int8Workspace& work, int64_t panel, int64_t begin, int64_t end,
+                              float log2_count) {
   const DF d;
   for (int64_t n = 0; n < kVecs; ++n) {
     const float* scores = work.scores + n * kLanes;
@@ -222,7 +223,7 @@ HWY_INLINE void UpdateWeights(const Int8Workspace& work, int64_t panel, int64_t 
       const auto weights = FourWeights(scores + key * kPanel, tile_max, scale, &total);
       hn::Store(weights, DU8(), work.weights + key * kPanel + n * kLanes * kQuad);
     }
-    const VF scaled_max = hn::Max(hn::Mul(tile_max, scale), hn::Set(d, kLowest));
+    const VF scaled_max = hn::Max(hn::MulAdd(tile_max, scale, hn::Set(d, log2_count)), hn::Set(d, kLowest));
     const VF old_max = hn::Load(d, max);
     const VF new_max = hn::Max(old_max, scaled_max);
     const VF old_share = kn::Exp2(d, hn::Sub(old_max, new_max));
@@ -244,10 +245,10 @@ HWY_INLINE void ClearPartQuads(const SeenKeys& seen, float* HWY_RESTRICT scores)
 }
 
 template <int64_t kVecs>
-void AttendInt8Panel(const Int8QueryTile& tile, int64_t panel, const KeyTile& keys, bool exact) {
+void AttendInt8Panel(const Int8QueryTile& tile, int64_t panel, const KeyTile& keys, const KeyRange& range) {
   const Int8Workspace& work = tile.workspace;
   const SeenKeys seen =
-      exact ? SeenKeys{0, keys.num_keys, false} : FindSeenKeys(tile.limits.views[panel], keys);
+      range.exact ? SeenKeys{0, keys.num_keys, false} : FindSeenKeys(tile.limits.views[panel], keys);
   if (seen.begin >= seen.end) return;
   constexpr size_t kWidth = kVecs;
   constexpr int64_t kBlock = kQuadRows;
@@ -264,7 +265,7 @@ void AttendInt8Panel(const Int8QueryTile& tile, int64_t panel, const KeyTile& ke
   ClearPartQuads(seen, work.scores);
   const int64_t begin = seen.begin / kQuad * kQuad;
   const int64_t end = RoundUp(seen.end, kQuad);
-  UpdateWeights<kVecs>(work, panel, begin, end);
+  UpdateWeights<kVecs>(work, panel, begin, end, range.log2_count);
   const uint8_t* weights = work.weights + begin * kPanel;
   const size_t key_steps = static_cast<size_t>((end - begin) / kQuad);
   for (int64_t channel = 0; channel < tile.head_dim; channel += kBlock) {
@@ -276,13 +277,13 @@ void AttendInt8Panel(const Int8QueryTile& tile, int64_t panel, const KeyTile& ke
 }
 
 // Points `tile` at `num_keys` keys of a range.
-HWY_INLINE void SelectKeys(const Int8Keys& keys, const KeyRows<int8_t>& rows, int64_t num_keys,
-                           Int8KeyTile* tile) {
+HWY_INLINE void SelectKeys(const Int8Keys& keys, const KeyRows<int8_t>& rows, int64_t first_row,
+                           int64_t num_keys, Int8KeyTile* tile) {
   for (int64_t i = 0; i < RoundUp(num_keys, kRowPadding); ++i) {
     const int64_t row = rows.RowIndex(std::min(i, num_keys - 1));
     tile->rows[i] = rows.matrix.Row(row);
-    tile->scale[i] = keys.k_scale[row];
-    tile->shift[i] = keys.k_shift[row];
+    tile->scale[i] = keys.k_scale[first_row + row];
+    tile->shift[i] = keys.k_shift[first_row + row];
   }
 }
 
@@ -291,23 +292,27 @@ void AttendInt8Range(const AttentionHead<T>& head, const Int8Keys& keys, const K
                      Int8QueryTile* tile) {
   const int64_t num_keys = NumKeys(range);
   const int64_t num_panels = NumPanels(tile->num_rows);
-  const Matrix<const int8_t> k = {keys.k, head.k.rows, tile->padded_dim, tile->padded_dim};
-  const Matrix<const int8_t> v = {keys.v, head.v.rows, tile->padded_dim, tile->padded_dim};
+  const int64_t first_row = range.pooled ? head.k.rows : 0;
+  const int32_t* order = range.pooled ? nullptr : head.order.keys.data();
+  const Matrix<const int8_t> k = {keys.k + first_row * tile->padded_dim, head.k.rows, tile->padded_dim,
+                                  tile->padded_dim};
+  const Matrix<const int8_t> v = {keys.v + first_row * tile->padded_dim, head.v.rows, tile->padded_dim,
+                                  tile->padded_dim};
   for (int64_t begin = 0; begin < num_keys; begin += kTileKeys) {
     const KeyTile selected = {begin, std::min(kTileKeys, num_keys - begin)};
     if (!range.exact && !IsSeen(tile->limits, num_panels, selected)) continue;
-    const KeyRows<int8_t> rows = {k, head.order.keys.data(), range.begin + begin * range.step, range.step};
-    SelectKeys(keys, rows, selected.num_keys, &tile->keys);
+    const KeyRows<int8_t> rows = {k, order, range.begin + begin * range.step, range.step};
+    SelectKeys(keys, rows, first_row, selected.num_keys, &tile->keys);
     PackQuads(KeyRows<int8_t>{v, rows.order, rows.begin, rows.step}, selected.num_keys, tile->padded_dim,
               tile->workspace.v);
     for (int64_t panel = 0; panel < num_panels; ++panel) {
       const int64_t num_rows = std::min(kPanel, tile->num_rows - panel * kPanel);
       if (num_rows > 2 * kLanes) {
-        AttendInt8Panel<3>(*tile, panel, selected, range.exact);
+        AttendInt8Panel<3>(*tile, panel, selected, range);
       } else if (num_rows > kLanes) {
-        AttendInt8Panel<2>(*tile, panel, selected, range.exact);
+        AttendInt8Panel<2>(*tile, panel, selected, range);
       } else {
-        AttendInt8Panel<1>(*tile, panel, selected, range.exact);
+        AttendInt8Panel<1>(*tile, panel, selected, range);
       }
     }
   }

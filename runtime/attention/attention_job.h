@@ -63,6 +63,30 @@ inline size_t LayOutWorkspace(const AttentionShape& shape, std::byte* base, Work
   return offset_bytes;
 }
 
+// Rows [begin, end) whose mean is a pooled key (AttentionPattern::PoolLength).
+struct RowGroup {
+  int64_t begin;
+  int64_t end;
+};
+
+inline int64_t NumPooledKeys(int64_t num_keys, int64_t pool_length) {
+  return pool_length == 0 ? 0 : num_keys / pool_length;
+}
+
+// AttentionPattern::PoolLength of the query heads that share a key head.
+inline int64_t PoolLengthOf(const AttentionPattern& pattern, const AttentionShape& shape, int64_t kv_head) {
+  const int64_t group = shape.num_heads / shape.num_kv_heads;
+  int64_t length = 0;
+  for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
+    length = std::max(length, pattern.PoolLength(head));
+  return length;
+}
+
+inline RowGroup GroupOf(int64_t pooled_key, int64_t num_keys, int64_t pool_length) {
+  const bool is_last = pooled_key + 1 == NumPooledKeys(num_keys, pool_length);
+  return {pooled_key * pool_length, is_last ? num_keys : (pooled_key + 1) * pool_length};
+}
+
 // Rows of K or V that a range selects: operator()(i) is the row of the i-th key of the range.
 template <class T>
 struct KeyRows {
@@ -94,6 +118,9 @@ struct AttentionHead {
   AttentionOrder order;
   int64_t head;
   float scale;
+  // Set by Attend where the pattern pools.
+  Matrix<const float> pooled_k;  // [Tk / PoolLength, D]
+  Matrix<const float> pooled_v;
 
   int64_t QueryRow(int64_t position) const {
     return order.queries.empty() ? position : order.queries[static_cast<size_t>(position)];
@@ -103,6 +130,12 @@ struct AttentionHead {
   }
   KeyRows<T> Values(const KeyRange& range) const {
     return {v, order.keys.data(), range.begin, range.step, v_scales};
+  }
+  KeyRows<float> PooledKeys(const KeyRange& range) const {
+    return {pooled_k, nullptr, range.begin, range.step};
+  }
+  KeyRows<float> PooledValues(const KeyRange& range) const {
+    return {pooled_v, nullptr, range.begin, range.step};
   }
   QueryBlock Block(int64_t query_begin, int64_t query_end) const {
     return {head, query_begin, query_end, q.rows, k.rows};
@@ -122,7 +155,9 @@ AttentionHead<T> MakeHead(const AttentionParams& params, const AttentionOperands
           .pattern = params.pattern,
           .order = params.pattern->Order(head, operands.q.rows, operands.k.rows),
           .head = head,
-          .scale = params.scale};
+          .scale = params.scale,
+          .pooled_k = {},
+          .pooled_v = {}};
 }
 
 // Number of keys in a range.
@@ -139,7 +174,9 @@ struct KeyInterval {
 // What limits in positions leave of the `num_keys` keys of a range.
 inline KeyInterval Clip(const KeyRange& range, int64_t num_keys, const KeyLimits& limits) {
   const auto index_of = [&](int64_t position) {  // of the first key at or after the position
-    return std::clamp<int64_t>((position - range.begin + range.step - 1) / range.step, 0, num_keys);
+    const int64_t distance = position - range.begin;
+    const int64_t steps = range.step == 1 ? distance : (distance + range.step - 1) / range.step;
+    return std::min(steps, num_keys);
   };
   const int64_t begin = limits.begin <= range.begin ? 0 : index_of(limits.begin);
   const int64_t end = limits.end <= range.begin ? 0 : index_of(limits.end);

@@ -45,8 +45,10 @@ namespace earshot {
 struct KeyRange {
   int64_t begin = 0;
   int64_t end = 0;
-  int64_t step = 1;   // > 0
-  bool exact = true;  // every row of the block sees all of it; else RowLimits says what each row sees
+  int64_t step = 1;         // > 0
+  bool exact = true;        // every row of the block sees all of it; else RowLimits says what each row sees
+  bool pooled = false;      // positions count pooled keys (AttentionPattern::PoolLength) instead of keys
+  float log2_count = 0.0f;  // each key counts as 2^log2_count keys of the same content
 };
 
 // A row sees only the key positions of the range that lie in [begin, end). May reach beyond the range; begin
@@ -92,6 +94,11 @@ class AttentionPattern {
     const KeyRange range = Range(block, index);
     for (KeyLimits& row : limits) row = {range.begin, range.end};
   }
+
+  // Pooled key p is the mean of the keys in rows [p * PoolLength, (p + 1) * PoolLength), of K as of V; there
+  // are Tk / PoolLength of them, and the last one takes the rows left over as well. 0: the head has no pooled
+  // ranges. Of the heads that share a key head all have the same length, or none.
+  virtual int64_t PoolLength(int64_t /*head*/) const { return 0; }
 
   // The lists must stay as they are while Attend runs.
   virtual AttentionOrder Order(int64_t /*head*/, int64_t /*num_queries*/, int64_t /*num_keys*/) const {

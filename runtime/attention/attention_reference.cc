@@ -23,41 +23,65 @@ double ScaleOf(const Matrix<const float>& scales, int64_t row) {
   return std::is_same_v<T, int8_t> ? double{*scales.Row(row)} : 1.0;
 }
 
-// Rows of K and V that one query sees.
-std::vector<int64_t> VisibleKeys(const AttentionPattern& pattern, const QueryBlock& block,
-                                 std::span<const int32_t> order) {
-  std::vector<int64_t> keys;
+// What a query sees: a row of K and V, or the mean of several.
+struct VisibleKey {
+  attention::RowGroup rows;
+  float log2_count;
+};
+
+VisibleKey KeyAt(const AttentionPattern& pattern, const QueryBlock& block, const KeyRange& range,
+                 int64_t position, std::span<const int32_t> order) {
+  if (range.pooled)
+    return {attention::GroupOf(position, block.num_keys, pattern.PoolLength(block.head)), range.log2_count};
+  const int64_t row = order.empty() ? position : order[static_cast<size_t>(position)];
+  return {{row, row + 1}, range.log2_count};
+}
+
+std::vector<VisibleKey> VisibleKeys(const AttentionPattern& pattern, const QueryBlock& block,
+                                    std::span<const int32_t> order) {
+  std::vector<VisibleKey> keys;
   for (int64_t i = 0; i < pattern.NumRanges(block); ++i) {
     const KeyRange range = pattern.Range(block, i);
     KeyLimits limits = {range.begin, range.end};
     if (!range.exact) pattern.RowLimits(block, i, {&limits, 1});
     for (int64_t position = range.begin; position < range.end; position += range.step) {
       if (position < limits.begin || position >= limits.end) continue;
-      keys.push_back(order.empty() ? position : order[static_cast<size_t>(position)]);
+      keys.push_back(KeyAt(pattern, block, range, position, order));
     }
   }
   return keys;
 }
 
+// Mean of a channel over some rows of K or V.
 template <class T>
-void AttendRow(const attention::AttentionHead<T>& head, int64_t row, std::span<const int64_t> keys) {
+double Mean(const Matrix<const T>& matrix, const Matrix<const float>& scales, const attention::RowGroup& rows,
+            int64_t col) {
+  double sum = 0.0;
+  for (int64_t row = rows.begin; row < rows.end; ++row)
+    sum += ScaleOf<T>(scales, row) * Widen(matrix.Row(row)[col]);
+  return sum / static_cast<double>(rows.end - rows.begin);
+}
+
+template <class T>
+void AttendRow(const attention::AttentionHead<T>& head, int64_t row, std::span<const VisibleKey> keys) {
   const float* q = head.q.Row(row);
   float* out = head.out.Row(row);
   std::vector<double> weights;
   double largest = -std::numeric_limits<double>::infinity();
-  for (const int64_t key : keys) {
+  for (const VisibleKey& key : keys) {
     double score = 0.0;
-    for (int64_t d = 0; d < head.k.cols; ++d) score += static_cast<double>(q[d]) * Widen(head.k.Row(key)[d]);
-    weights.push_back(score * ScaleOf<T>(head.k_scales, key) * static_cast<double>(head.scale));
+    for (int64_t d = 0; d < head.k.cols; ++d)
+      score += static_cast<double>(q[d]) * Mean(head.k, head.k_scales, key.rows, d);
+    weights.push_back(score * static_cast<double>(head.scale) +
+                      static_cast<double>(key.log2_count) * std::log(2.0));
     largest = std::max(largest, weights.back());
   }
   double sum = 0.0;
   for (double& weight : weights) sum += weight = std::exp(weight - largest);
   for (int64_t d = 0; d < head.v.cols; ++d) {
     double mean = 0.0;
-    for (size_t i = 0; i < keys.size(); ++i) {
-      mean += weights[i] / sum * ScaleOf<T>(head.v_scales, keys[i]) * Widen(head.v.Row(keys[i])[d]);
-    }
+    for (size_t i = 0; i < keys.size(); ++i)
+      mean += weights[i] / sum * Mean(head.v, head.v_scales, keys[i].rows, d);
     out[d] = static_cast<float>(mean);
   }
 }

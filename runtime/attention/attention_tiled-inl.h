@@ -118,22 +118,26 @@ struct QueryTile {
   int64_t num_panels() const { return NumPanels(num_rows); }
 };
 
-// Scores (to base 2) become weights 2^(score - max); max, sum and alpha are brought up to date.
+// Scores (to base 2) plus log2_count become weights 2^(score - max); max, sum and alpha are brought up to
+// date.
 template <size_t kVecs>
-HWY_INLINE void UpdateSoftmax(const QueryTile& tile, int64_t panel, int64_t begin, int64_t end) {
+HWY_INLINE void UpdateSoftmax(const QueryTile& tile, int64_t panel, int64_t begin, int64_t end,
+                              float log2_count) {
   const DF d;
+  const VF count = hn::Set(d, log2_count);
   for (int64_t n = 0; n < int64_t{kVecs}; ++n) {
     float* scores = tile.workspace.scores + n * kLanes;
     float* max = tile.workspace.max + panel * kPanel + n * kLanes;
     float* sum = tile.workspace.sum + panel * kPanel + n * kLanes;
     const VF old_max = hn::Load(d, max);
-    VF new_max = old_max;
+    VF tile_max = hn::Sub(old_max, count);  // the maximum without the count, which all scores share
     for (int64_t key = begin; key < end; ++key)
-      new_max = hn::Max(new_max, hn::Load(d, scores + key * kPanel));
+      tile_max = hn::Max(tile_max, hn::Load(d, scores + key * kPanel));
+    const VF new_max = hn::Add(tile_max, count);
     const VF alpha = kn::Exp2(d, hn::Sub(old_max, new_max));
     VF total = hn::Zero(d);
     for (int64_t key = begin; key < end; ++key) {
-      const VF weight = kn::Exp2(d, hn::Sub(hn::Load(d, scores + key * kPanel), new_max));
+      const VF weight = kn::Exp2(d, hn::Sub(hn::Load(d, scores + key * kPanel), tile_max));
       hn::Store(weight, d, scores + key * kPanel);
       total = hn::Add(total, weight);
     }
@@ -144,32 +148,31 @@ HWY_INLINE void UpdateSoftmax(const QueryTile& tile, int64_t panel, int64_t begi
 }
 
 template <size_t kVecs>
-void AttendPanel(const QueryTile& tile, int64_t panel, const KeyTile& keys, bool exact) {
+void AttendPanel(const QueryTile& tile, int64_t panel, const KeyTile& keys, const KeyRange& range) {
   const Workspace& work = tile.workspace;
   const SeenKeys seen =
-      exact ? SeenKeys{0, keys.num_keys, false} : FindSeenKeys(tile.limits.views[panel], keys);
+      range.exact ? SeenKeys{0, keys.num_keys, false} : FindSeenKeys(tile.limits.views[panel], keys);
   const auto [begin, end, masked] = seen;
   if (begin >= end) return;
   const int64_t aligned = begin / 4 * 4;  // MultiplyBlock wants whole blocks of 4 keys
   Multiply<kVecs>(work.k + aligned, kTileKeys, work.q + panel * kPanel * tile.head_dim, tile.head_dim,
                   nullptr, work.scores + aligned * kPanel, end - aligned);
   if (masked) MaskScores<int64_t{kVecs}>(tile.limits, panel, keys, seen, work.scores);
-  UpdateSoftmax<kVecs>(tile, panel, begin, end);
+  UpdateSoftmax<kVecs>(tile, panel, begin, end, range.log2_count);
   Multiply<kVecs>(work.v + begin * tile.padded_dim, tile.padded_dim, work.scores + begin * kPanel,
                   end - begin, work.alpha, work.o + panel * kPanel * tile.padded_dim, tile.head_dim);
 }
 
 // K and V of a tile, packed from 8-bit rows, times the scales of the rows.
-inline void ScaleTile(const AttentionHead<int8_t>& head, const KeyRange& range, const KeyTile& keys,
+inline void ScaleTile(const KeyRows<int8_t>& k, const KeyRows<int8_t>& v, int64_t num_keys,
                       const QueryTile& tile) {
-  const KeyRows<int8_t> k = head.Keys(range).From(keys.begin), v = head.Values(range).From(keys.begin);
   float k_scale[kTileKeys];
-  for (int64_t i = 0; i < keys.num_keys; ++i) k_scale[i] = k.Scale(i);
+  for (int64_t i = 0; i < num_keys; ++i) k_scale[i] = k.Scale(i);
   for (int64_t channel = 0; channel < tile.head_dim; ++channel) {
     float* row = tile.workspace.k + channel * kTileKeys;
-    for (int64_t i = 0; i < keys.num_keys; ++i) row[i] *= k_scale[i];
+    for (int64_t i = 0; i < num_keys; ++i) row[i] *= k_scale[i];
   }
-  for (int64_t i = 0; i < keys.num_keys; ++i) {
+  for (int64_t i = 0; i < num_keys; ++i) {
     float* row = tile.workspace.v + i * tile.padded_dim;
     const float scale = v.Scale(i);
     for (int64_t channel = 0; channel < tile.padded_dim; ++channel) row[channel] *= scale;
@@ -177,23 +180,25 @@ inline void ScaleTile(const AttentionHead<int8_t>& head, const KeyRange& range, 
 }
 
 template <class T>
-void AttendRange(const AttentionHead<T>& head, const KeyRange& range, const QueryTile& tile) {
+void AttendRange(const KeyRows<T>& key_rows, const KeyRows<T>& values, const KeyRange& range,
+                 const QueryTile& tile) {
   const int64_t num_keys = NumKeys(range);
   for (int64_t begin = 0; begin < num_keys; begin += kTileKeys) {
     const KeyTile keys = {begin, std::min(kTileKeys, num_keys - begin)};
     if (!range.exact && !IsSeen(tile.limits, tile.num_panels(), keys)) continue;
-    PackTransposed(head.Keys(range).From(begin), keys.num_keys, RoundUp(keys.num_keys, kRowPadding),
-                   tile.head_dim, 1.0f, tile.workspace.k, kTileKeys);
-    PackRows(head.Values(range).From(begin), keys.num_keys, tile.head_dim, tile.workspace.v, tile.padded_dim);
-    if constexpr (std::is_same_v<T, int8_t>) ScaleTile(head, range, keys, tile);
+    PackTransposed(key_rows.From(begin), keys.num_keys, RoundUp(keys.num_keys, kRowPadding), tile.head_dim,
+                   1.0f, tile.workspace.k, kTileKeys);
+    PackRows(values.From(begin), keys.num_keys, tile.head_dim, tile.workspace.v, tile.padded_dim);
+    if constexpr (std::is_same_v<T, int8_t>)
+      ScaleTile(key_rows.From(begin), values.From(begin), keys.num_keys, tile);
     for (int64_t panel = 0; panel < tile.num_panels(); ++panel) {
       const int64_t rows = std::min(kPanel, tile.num_rows - panel * kPanel);
       if (rows > 2 * kLanes) {
-        AttendPanel<3>(tile, panel, keys, range.exact);
+        AttendPanel<3>(tile, panel, keys, range);
       } else if (rows > kLanes) {
-        AttendPanel<2>(tile, panel, keys, range.exact);
+        AttendPanel<2>(tile, panel, keys, range);
       } else {
-        AttendPanel<1>(tile, panel, keys, range.exact);
+        AttendPanel<1>(tile, panel, keys, range);
       }
     }
   }
@@ -245,8 +250,13 @@ void AttendTile(const AttentionHead<T>& head, int64_t query_begin, int64_t query
   tile.padded_dim = RoundUp(head.q.cols, kRowPadding);
   tile.num_rows = query_end - query_begin;
   LoadQueries(head, query_begin, tile);
-  ForEachSeenRange(head, head.Block(query_begin, query_end), &tile.limits,
-                   [&](const KeyRange& range) { AttendRange(head, range, tile); });
+  ForEachSeenRange(head, head.Block(query_begin, query_end), &tile.limits, [&](const KeyRange& range) {
+    if (range.pooled) {
+      AttendRange(head.PooledKeys(range), head.PooledValues(range), range, tile);
+    } else {
+      AttendRange(head.Keys(range), head.Values(range), range, tile);
+    }
+  });
   StoreOutputs(head, query_begin, tile);
 }
 

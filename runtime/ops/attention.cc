@@ -4,12 +4,14 @@
 #include "runtime/attention/attention.h"
 
 #include "runtime/attention/attention_int8.h"
+#include "runtime/ops/head_patterns.h"
 #include "runtime/ops/op_registry.h"
 
 namespace earshot {
 namespace {
 
-Result<const AttentionPattern*> PatternFrom(fb::PatternKind kind) {
+// nullptr for Heads: those patterns are made with the op, in its arena.
+Result<const AttentionPattern*> SharedPattern(fb::PatternKind kind) {
   static const FullPattern kFull;
   static const CausalPattern kCausal;
   switch (kind) {
@@ -17,6 +19,8 @@ Result<const AttentionPattern*> PatternFrom(fb::PatternKind kind) {
       return static_cast<const AttentionPattern*>(&kFull);
     case fb::PatternKind::Causal:
       return static_cast<const AttentionPattern*>(&kCausal);
+    case fb::PatternKind::Heads:
+      return static_cast<const AttentionPattern*>(nullptr);
   }
   return Status::Error(StatusCode::kUnsupported, "this build has no attention pattern %d",
                        static_cast<int>(kind));
@@ -36,6 +40,8 @@ Result<bool> MayRoundToInt8(fb::AttentionArithmetic arithmetic) {
 class AttentionKernel final : public OpKernel {
  public:
   AttentionKernel(const AttentionParams& params, bool is_int8) : params_(params), is_int8_(is_int8) {}
+
+  void SetPattern(const AttentionPattern* pattern) { params_.pattern = pattern; }
 
   size_t WorkspaceBytes(size_t num_threads) const {
     return is_int8_ ? Int8AttentionWorkspaceBytes(params_.shape, num_threads)
@@ -126,13 +132,14 @@ Result<AttentionKernel> Make(const OpSetup& setup) {
                          static_cast<long long>(heads), static_cast<long long>(kv_heads),
                          static_cast<long long>(q.cols));
   }
-  EARSHOT_ASSIGN_OR_RETURN(const AttentionPattern* pattern, PatternFrom(attributes.pattern()));
+  EARSHOT_ASSIGN_OR_RETURN(const AttentionPattern* pattern, SharedPattern(attributes.pattern()));
   EARSHOT_ASSIGN_OR_RETURN(const bool may_be_int8, MayRoundToInt8(attributes.arithmetic()));
   AttentionKernel kernel({.shape = {.num_heads = heads,
                                     .num_kv_heads = kv_heads,
                                     .head_dim = q.cols / heads,
                                     .max_queries = q.rows,
-                                    .max_keys = k.rows},
+                                    .max_keys = k.rows,
+                                    .min_pool_length = MinPoolLength(attributes)},
                           .scale = attributes.scale(),
                           .pattern = pattern},
                          may_be_int8 && k.dtype != DType::kI8 && Int8AttentionIsFaster());
@@ -142,11 +149,18 @@ Result<AttentionKernel> Make(const OpSetup& setup) {
 
 Result<OpMemory> Measure(const OpSetup& setup) {
   EARSHOT_ASSIGN_OR_RETURN(const AttentionKernel kernel, Make(setup));
-  return OpMemory{AlignUp(sizeof(AttentionKernel)), kernel.WorkspaceBytes(setup.num_threads)};
+  const size_t patterns_bytes = HeadPatternsBytes(*setup.op->attributes_as_Attention());
+  return OpMemory{AlignUp(sizeof(AttentionKernel)) + patterns_bytes,
+                  kernel.WorkspaceBytes(setup.num_threads)};
 }
 
 Result<OpKernel*> Create(const OpSetup& setup, Arena& persistent, std::span<std::byte>) {
-  EARSHOT_ASSIGN_OR_RETURN(const AttentionKernel kernel, Make(setup));
+  EARSHOT_ASSIGN_OR_RETURN(AttentionKernel kernel, Make(setup));
+  const fb::Attention& attributes = *setup.op->attributes_as_Attention();
+  if (attributes.pattern() == fb::PatternKind::Heads) {
+    EARSHOT_ASSIGN_OR_RETURN(const AttentionPattern* pattern, CreateHeadPatterns(attributes, persistent));
+    kernel.SetPattern(pattern);
+  }
   return PlaceKernel<AttentionKernel>(persistent, kernel);
 }
 

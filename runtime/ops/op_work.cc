@@ -1,8 +1,12 @@
 // CountWork: bytes by where an operand lies, multiply-adds by the type of the op.
 #include "runtime/ops/op_work.h"
 
+#include <algorithm>
+
 #include "runtime/attention/attention_int8.h"
+#include "runtime/attention/patterns/window_pattern.h"
 #include "runtime/core/dtype.h"
+#include "runtime/ops/head_patterns.h"
 
 namespace earshot {
 namespace {
@@ -50,23 +54,44 @@ void CountBytes(const fb::Method& method, const fb::Op& op, const OpOperands& op
   }
 }
 
-// Pairs of a query and a key that it sees, for one head.
-int64_t AttendedPairs(fb::PatternKind pattern, int64_t num_queries, int64_t num_keys) {
-  switch (pattern) {
+// Pairs of a query and a key that it sees.
+int64_t PairsOfHead(const fb::HeadPattern& head, int64_t num_queries, int64_t num_keys) {
+  const WindowPattern pattern(WindowSpecOf(head));
+  int64_t pairs = 0;
+  for (int64_t query = 0; query < num_queries; ++query) {
+    const QueryBlock row = {0, query, query + 1, num_queries, num_keys};
+    for (int64_t i = 0; i < pattern.NumRanges(row); ++i) {
+      const KeyRange range = pattern.Range(row, i);  // exact, for one row
+      pairs += std::max<int64_t>(0, (range.end - range.begin + range.step - 1) / range.step);
+    }
+  }
+  return pairs;
+}
+
+// The same for all heads.
+int64_t AttendedPairs(const fb::Attention& attention, int64_t num_queries, int64_t num_keys) {
+  const int64_t num_heads = attention.num_heads();
+  switch (attention.pattern()) {
     case fb::PatternKind::Full:
       break;
     case fb::PatternKind::Causal:  // the last query sees all keys, each one before it a key less
-      return num_queries * num_keys - num_queries * (num_queries - 1) / 2;
+      return num_heads * (num_queries * num_keys - num_queries * (num_queries - 1) / 2);
+    case fb::PatternKind::Heads: {
+      int64_t pairs = 0;
+      for (const fb::HeadPattern* head : *attention.heads())
+        pairs += PairsOfHead(*head, num_queries, num_keys);
+      return attention.heads()->size() == 1 ? num_heads * pairs : pairs;
+    }
   }
-  return num_queries * num_keys;
+  return num_heads * num_queries * num_keys;
 }
 
 void CountMultiplyAdds(const fb::Op& op, const OpOperands& operands, OpWork& work) {
   const MatrixView& out = operands.outputs[0];
   if (const fb::Attention* attention = op.attributes_as_Attention(); attention != nullptr) {
-    // Each pair costs a column's product in q k^T and one in the weighted sum of v, for every head.
-    work.multiply_adds =
-        2 * AttendedPairs(attention->pattern(), out.rows, operands.inputs[1].rows) * out.cols;
+    // Each pair costs a product for every channel of the head in q k^T, and one in the weighted sum of v.
+    const int64_t head_dim = out.cols / static_cast<int64_t>(attention->num_heads());
+    work.multiply_adds = 2 * AttendedPairs(*attention, out.rows, operands.inputs[1].rows) * head_dim;
     // The choice that the op itself makes (ops/attention.cc).
     if (attention->arithmetic() == fb::AttentionArithmetic::Int8 && operands.inputs[1].dtype != DType::kI8 &&
         Int8AttentionIsFaster())

@@ -22,6 +22,9 @@ Status ValidateModel(const fb::Model& model, uint64_t weights_bytes);
 // Part of ValidateModel: symbols, values and operand indices of one method.
 Status ValidateMethod(const fb::Model& model, const fb::Method& method);
 
+// Part of ValidateMethod: the patterns of an attention op's heads.
+Status ValidateHeadPatterns(const fb::Attention& attention);
+
 }  // namespace earshot
 
 #endif  // EARSHOT_RUNTIME_SCHEMA_VALIDATE_H_

@@ -141,7 +141,8 @@ Status ValidateOp(const fb::Method& method, const fb::Op& op) {
     if (!IsWritable(method, *method.values()->Get(static_cast<uoffset_t>(output))))
       return Bad("it writes a value that is read-only");
   }
-  return Status::Ok();
+  const fb::Attention* attention = op.attributes_as_Attention();
+  return attention == nullptr ? Status::Ok() : ValidateHeadPatterns(*attention);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #define HWY_WANT_AVX3_DL
 #include "runtime/attention/attention.h"
 #include "runtime/attention/attention_int8.h"
+#include "runtime/attention/patterns/window_pattern.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/peak.h"
 #include "runtime/kernels/simd_targets.h"
@@ -118,7 +119,8 @@ double PeakGops(Arithmetic arithmetic, const ThreadPool& pool) {
 
 template <class T>
 struct AttentionRun {
-  AttentionRun(const AttentionShape& shape, Arithmetic of_products, const ThreadPool& thread_pool)
+  AttentionRun(const AttentionShape& shape, Arithmetic of_products, const ThreadPool& thread_pool,
+               const AttentionPattern* pattern = nullptr)
       : width(shape.num_heads * shape.head_dim),
         arithmetic(of_products),
         q(static_cast<size_t>(shape.max_queries * width), 0.1f),
@@ -129,7 +131,7 @@ struct AttentionRun {
     for (size_t i = 0; i < q.size(); ++i) q[i] = std::sin(static_cast<float>(i));
     for (size_t i = 0; i < k.size(); ++i) Set(std::sin(0.3f * static_cast<float>(i)), &k[i]);
     for (size_t i = 0; i < v.size(); ++i) Set(std::sin(0.7f * static_cast<float>(i)), &v[i]);
-    params = {.shape = shape, .scale = 0.125f};
+    params = {.shape = shape, .scale = 0.125f, .pattern = pattern};
     operands = {.q = {q.data(), shape.max_queries, width, width},
                 .k = {k.data(), shape.max_keys, width, width},
                 .v = {v.data(), shape.max_keys, width, width},
@@ -161,6 +163,19 @@ struct AttentionRun {
   std::unique_ptr<std::byte, decltype(&std::free)> workspace = {nullptr, &std::free};
 };
 
+// Pairs of a query and a key that the pattern selects, over all pairs.
+double SelectedShare(const AttentionPattern& pattern, int64_t length) {
+  int64_t pairs = 0;
+  for (int64_t query = 0; query < length; ++query) {
+    const QueryBlock row = {0, query, query + 1, length, length};
+    for (int64_t i = 0; i < pattern.NumRanges(row); ++i) {
+      const KeyRange range = pattern.Range(row, i);
+      pairs += std::max<int64_t>(0, (range.end - range.begin + range.step - 1) / range.step);
+    }
+  }
+  return static_cast<double>(pairs) / static_cast<double>(length * length);
+}
+
 template <class T>
 void BenchEncoder(const char* name, int runs, const AttentionShape& shape, Arithmetic arithmetic,
                   const ThreadPool& pool) {
@@ -179,6 +194,36 @@ void BenchEncoder(const char* name, int runs, const AttentionShape& shape, Arith
   std::printf("%-34s %zu threads  %7.2f ms  %6.1f Gop/s (%.1f..%.1f)  %3.0f %% of peak (%.0f..%.0f)\n", name,
               pool.num_threads(), 1e3 * gops / rate.median, rate.median, rate.min, rate.max,
               100.0 * share.median, 100.0 * share.min, 100.0 * share.max);
+}
+
+// The encoder's attention with the same pattern in all heads, in turn with full attention.
+void BenchPatterns(int runs, AttentionShape shape, Arithmetic arithmetic, const ThreadPool& pool) {
+  const struct {
+    const char* name;
+    WindowSpec spec;
+  } cases[] = {{"local:64", {.left = 64, .right = 64}},
+               {"local:64+strided:16", {.left = 64, .right = 64, .beyond = KeysBeyond::kStrided, .step = 16}},
+               {"local:64+pooled:16", {.left = 64, .right = 64, .beyond = KeysBeyond::kPooled, .step = 16}},
+               {"local:16", {.left = 16, .right = 16}},
+               {"local:16+pooled:8", {.left = 16, .right = 16, .beyond = KeysBeyond::kPooled, .step = 8}}};
+  const AttentionRun<float> full(shape, arithmetic, pool);
+  for (const auto& [name, spec] : cases) {
+    const WindowPattern pattern(spec);
+    shape.min_pool_length = pattern.PoolLength(0);
+    const AttentionRun<float> selected(shape, arithmetic, pool, &pattern);
+    std::vector<double> shares, milliseconds;
+    selected();
+    for (int i = 0; i < runs; ++i) {
+      const double before = Seconds(pool.num_threads(), [&] { full(); });
+      const double seconds = Seconds(pool.num_threads(), [&] { selected(); });
+      milliseconds.push_back(1e3 * seconds);
+      shares.push_back(100.0 * seconds / before);
+    }
+    const Spread time(milliseconds), share(shares);
+    std::printf("  %-22s %-5s %zu threads  %7.2f ms  %5.1f %% of full (%.1f..%.1f); %.1f %% of the keys\n",
+                name, arithmetic == Arithmetic::kInt8 ? "int8" : "f32", pool.num_threads(), time.median,
+                share.median, share.min, share.max, 100.0 * SelectedShare(pattern, shape.max_keys));
+  }
 }
 
 template <class T>
@@ -239,6 +284,8 @@ void Run(int runs) {
     BenchEncoder<float>("attention 1500x1500, 6 x 64, f32", runs, kWhisper, Arithmetic::kFloat, pool);
     BenchEncoder<Float16>("attention 1500x1500, 6 x 64, f16", runs, kWhisper, Arithmetic::kFloat, pool);
     BenchEncoder<float>("attention 1500x1500, 6 x 64, int8", runs, kWhisper, Arithmetic::kInt8, pool);
+    BenchPatterns(runs, kWhisper, Arithmetic::kInt8, pool);
+    BenchPatterns(runs, kWhisper, Arithmetic::kFloat, pool);
     BenchEncoder<float>("attention 1500x1500, 8 x 36, f32", runs, kMoonshine, Arithmetic::kFloat, pool);
     BenchEncoder<float>("attention 1500x1500, 8 x 36, int8", runs, kMoonshine, Arithmetic::kInt8, pool);
     for (const int64_t num_queries : {1, 4, 8, 16}) {

@@ -8,7 +8,7 @@ import subprocess
 import unittest
 
 import checkpoint
-from support import BINARIES, EMULATOR, EarshotTest, earshot, write_wav
+from support import BECKETT, BECKETT_WORDS, BINARIES, EMULATOR, SPEECH, EarshotTest, earshot, write_wav
 
 
 def convert(*arguments):
@@ -84,6 +84,89 @@ class Checkpoints(ConvertTest):
     def test_a_pointer_of_git_lfs(self):
         (self.checkpoint / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
         self.assert_refused("model.safetensors", "git lfs pull")
+
+
+class EncoderAttention(ConvertTest):
+
+    def attention(self):
+        """What inspect says of the encoder's attention, layer by layer."""
+        result = earshot("inspect", self.output, "--json")
+        self.assert_ok(result)
+        model = json.loads(result.stdout)
+        encode, = (method for method in model["methods"] if method["name"] == "encode")
+        return model["metadata"], [op["attributes"] for op in encode["ops"] if op["op"] == "Attention"]
+
+    def noise(self, name="noise.wav", seconds=4):
+        path = self.folder / name
+        write_wav(path, 16000, array.array("h", ((7919 * i) % 1001 for i in range(seconds * 16000))))
+        return path
+
+    def test_patterns_are_kept_in_the_file_and_run(self):
+        for option, noted, text in (("full", "full", "2 heads, full"), ("local:8", "local:8", "2 heads: local:8"),
+                                    ("0.1=local:4:0+pooled:8;*=local:8+pooled:4",
+                                     "0.0=local:8+pooled:4;0.1=local:4:0+pooled:8",
+                                     "2 heads: 0 local:8+pooled:4, 1 local:4:0+pooled:8"),
+                                    ("0.1=strided:8:3+local:2", "0.1=strided:8:3+local:2",
+                                     "2 heads: 0 full, 1 strided:8:3+local:2")):
+            with self.subTest(option=option):
+                self.assert_ok(convert(self.checkpoint, "-o", self.output, "--encoder-attention", option, "--weights", "f32"))
+                metadata, attention = self.attention()
+                self.assertEqual(metadata["encoder_attention"], noted)
+                self.assertEqual(attention, [text])
+                self.assert_ok(earshot("transcribe", "--model", self.output, self.noise()))
+                self.assert_ok(convert(self.checkpoint, "-o", self.folder / "again.earshot", "--encoder-attention", noted,
+                                       "--weights", "f32"))
+                self.assertEqual((self.folder / "again.earshot").read_bytes(), self.output.read_bytes())
+
+    def test_arithmetic_and_pattern_are_two_options(self):
+        self.assert_ok(convert(self.checkpoint, "-o", self.output, "--encoder-attention", "local:8"))
+        self.assertEqual(self.attention()[1], ["2 heads: local:8, int8"])
+        self.assert_ok(convert(self.checkpoint, "-o", self.output, "--encoder-attention", "local:8",
+                               "--encoder-attention-arithmetic", "f32"))
+        metadata, attention = self.attention()
+        self.assertEqual(attention, ["2 heads: local:8"])
+        self.assertEqual(metadata["encoder_attention_arithmetic"], "f32")
+
+    def test_patterns_that_cannot_be(self):
+        for pattern, word in (("lokal:8", "lokal:8"), ("local:-1", "-1"), ("strided:0", "at least 1"), ("x=full", "LAYER"), ("int8", "int8")):
+            self.assert_fails(convert(self.checkpoint, "-o", self.output, "--encoder-attention", pattern), 2, word)
+        for pattern, word in (("1=full", "no layer 1"), ("0.2=full", "no head 2")):
+            self.assert_fails(convert(self.checkpoint, "-o", self.output, "--encoder-attention", pattern), 1, word)
+        self.assertFalse(self.output.exists())
+
+    def test_patterns_are_measured_on_recordings(self):
+        folder = self.folder / "speech"
+        folder.mkdir()
+        self.noise("speech/one.wav")
+        self.noise("speech/two.wav", 3)
+        auto = ("--encoder-attention", "auto", "--max-output-error", 0.5, "--min-agreement", 0.5)
+        result = convert(self.checkpoint, "-o", self.output, *auto, "--calibration-audio", folder, "--report")
+        self.assert_ok(result)
+        metadata, attention = self.attention()
+        self.assertIn(f"--encoder-attention '{metadata['encoder_attention']}'", result.stdout)
+        self.assertIn("of the keys; encoder output off by", result.stdout)
+        self.assertNotEqual(attention, ["2 heads, full, int8"])
+        again = self.folder / "again.earshot"
+        self.assert_ok(convert(self.checkpoint, "-o", again, "--encoder-attention", metadata["encoder_attention"]))
+        self.assertEqual(again.read_bytes(), self.output.read_bytes())
+
+    def test_a_real_model_with_a_pattern_hears_as_well(self):
+        self.assert_ok(convert(SPEECH.parent / "whisper-tiny.en", "-o", self.output,
+                               "--encoder-attention", "0.0-1=local:16;*=local:64+pooled:16"))
+        self.assertEqual(self.attention()[1],
+                         ["6 heads: 0-1 local:16, 2-5 local:64+pooled:16, int8"] + ["6 heads: local:64+pooled:16, int8"] * 3)
+        for whole_windows in ((), ("--margin", 30)):
+            result = earshot("transcribe", "--model", self.output, BECKETT, *whole_windows)
+            self.assert_ok(result)
+            self.assert_has_words(result.stdout, BECKETT_WORDS)
+
+    def test_measuring_wants_recordings_and_nothing_else_does(self):
+        self.assert_fails(convert(self.checkpoint, "-o", self.output, "--encoder-attention", "auto"), 2, "--calibration-audio")
+        self.assert_fails(convert(self.checkpoint, "-o", self.output, "--calibration-audio", self.noise()), 2, "auto")
+        self.assert_fails(convert(self.checkpoint, "-o", self.output, "--encoder-attention", "auto", "--calibration-audio",
+                                  self.folder / "no-such.wav"), 1, "no-such.wav")
+        self.assert_fails(convert(self.checkpoint, "-o", self.output, "--encoder-attention", "auto", "--calibration-audio",
+                                  self.checkpoint), 1, "no speech")
 
 
 class Options(ConvertTest):

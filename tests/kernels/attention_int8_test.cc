@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/attention/patterns/window_pattern.h"
 #include "runtime/kernels/kernels.h"
 #include "tests/kernels/attention_testing.h"
 #include "tests/kernels/kernel_testing.h"
@@ -175,6 +176,23 @@ TEST_CASE("8-bit attention follows every pattern", "[quick]") {
   for (const int64_t length : {2, 60, 230}) {
     CheckPattern<float>(testing::Bands(13), 1, length, length, length / 13 + 1);
     CheckPattern<float>(testing::MixedHeads(length), 4, length, length, 2);
+  }
+}
+
+TEST_CASE("8-bit attention follows windows, global, strided and pooled keys", "[quick]") {
+  const WindowSpec strided = {
+      .left = 20, .right = 30, .global = 9, .beyond = KeysBeyond::kStrided, .step = 7, .offset = 2};
+  for (const int64_t length : {3, 40, 150, 333}) {
+    CheckPattern<float>(testing::PlainWindow(strided, length, length), 2, length, length, 5);
+    AttentionShape shape = Shape(4, 2, 13, length, length);
+    shape.min_pool_length = 4;
+    const testing::PooledHeads heads;
+    const Case<float> singles(shape, length, length);
+    const Case<Float16> halves(shape, length, length);
+    ForEachSimdTarget([&] {
+      CheckAgainstReference(singles, &heads.mixed, Tolerance(singles, 5));
+      CheckAgainstReference(halves, &heads.mixed, Tolerance(halves, 5));
+    });
   }
 }
 

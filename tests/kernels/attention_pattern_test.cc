@@ -1,14 +1,21 @@
-// The full and the causal pattern: which keys they let through.
+// Which keys the patterns let through.
 #include "runtime/attention/attention_pattern.h"
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <cmath>
 #include <vector>
+
+#include "runtime/attention/attention_job.h"
+#include "runtime/attention/patterns/mixed_heads.h"
+#include "runtime/attention/patterns/window_pattern.h"
+#include "tests/kernels/test_patterns.h"
 
 namespace earshot {
 namespace {
 
-// seen[row][key] how often the row of the block sees the key.
+// seen[row][key] how often the row of the block sees the key, by itself or in a mean.
 std::vector<std::vector<int>> Seen(const AttentionPattern& pattern, const QueryBlock& block) {
   std::vector<std::vector<int>> seen(static_cast<size_t>(block.num_rows()),
                                      std::vector<int>(static_cast<size_t>(block.num_keys)));
@@ -18,7 +25,12 @@ std::vector<std::vector<int>> Seen(const AttentionPattern& pattern, const QueryB
     if (!range.exact) pattern.RowLimits(block, index, limits);
     for (size_t row = 0; row < seen.size(); ++row) {
       for (int64_t key = range.begin; key < range.end; key += range.step) {
-        if (key >= limits[row].begin && key < limits[row].end) ++seen[row].at(static_cast<size_t>(key));
+        if (key < limits[row].begin || key >= limits[row].end) continue;
+        const attention::RowGroup rows =
+            range.pooled ? attention::GroupOf(key, block.num_keys, pattern.PoolLength(block.head))
+                         : attention::RowGroup{key, key + 1};
+        for (int64_t seen_key = rows.begin; seen_key < rows.end; ++seen_key)
+          ++seen[row].at(static_cast<size_t>(seen_key));
       }
     }
   }
@@ -44,6 +56,119 @@ TEST_CASE("the causal pattern shows the keys up to the query, the last query sit
 TEST_CASE("causal queries before the first key see nothing", "[quick]") {
   const QueryBlock block = {.head = 0, .query_begin = 0, .query_end = 3, .num_queries = 3, .num_keys = 1};
   CHECK(Seen(CausalPattern(), block) == std::vector<std::vector<int>>{{0}, {0}, {1}});
+}
+
+struct Lengths {
+  int64_t queries;
+  int64_t keys;
+};
+
+constexpr Lengths kLengths[] = {{1, 1}, {3, 3}, {16, 16}, {40, 40}, {100, 100}, {5, 43}, {1, 77}, {20, 9}};
+
+// Every block of every size that a kernel may choose.
+template <class Visit>
+void ForEachBlock(const Lengths& lengths, const Visit& visit) {
+  for (int64_t begin = 0; begin < lengths.queries; ++begin) {
+    for (int64_t end = begin + 1; end <= std::min(lengths.queries, begin + 96); ++end)
+      visit(QueryBlock{0, begin, end, lengths.queries, lengths.keys});
+  }
+}
+
+TEST_CASE("a window pattern shows the keys of its parts, each once", "[quick]") {
+  constexpr auto kStrided = KeysBeyond::kStrided;
+  const WindowSpec specs[] = {
+      {.left = 4, .right = 4},
+      {.left = 7, .right = 0, .causal = true},
+      {.left = 0, .right = 9},
+      {.global = 5},
+      {.beyond = kStrided, .step = 4, .offset = 3},
+      {.left = 4, .right = 4, .global = 6},
+      {.left = 4, .right = 4, .beyond = kStrided, .step = 8},
+      {.left = 3, .right = 6, .global = 9, .beyond = kStrided, .step = 5, .offset = 2},
+      {.left = 6, .right = 6, .global = 3, .beyond = kStrided, .step = 7, .causal = true},
+      {.left = 1000, .right = 1000},
+      {.left = 1000, .right = 1000, .causal = true}};
+  for (const WindowSpec& spec : specs) {
+    for (const Lengths& lengths : kLengths) {
+      const testing::PlainWindow pattern(spec, lengths.queries, lengths.keys);
+      ForEachBlock(lengths, [&](const QueryBlock& block) {
+        const std::vector<std::vector<int>> seen = Seen(pattern, block);
+        for (int64_t row = 0; row < block.num_rows(); ++row) {
+          for (int64_t key = 0; key < lengths.keys; ++key) {
+            const int expected = pattern.Sees(0, block.query_begin + row, key) ? 1 : 0;
+            if (seen[static_cast<size_t>(row)][static_cast<size_t>(key)] != expected)
+              FAIL("query " << block.query_begin + row << " of " << lengths.queries << " key " << key
+                            << " of " << lengths.keys << " left " << spec.left << " step " << spec.step);
+          }
+        }
+      });
+    }
+  }
+}
+
+TEST_CASE("with pooled keys every key is seen once, in the window by itself", "[quick]") {
+  const WindowSpec specs[] = {
+      {.beyond = KeysBeyond::kPooled, .step = 8},
+      {.left = 4, .right = 4, .beyond = KeysBeyond::kPooled, .step = 8},
+      {.left = 9, .right = 2, .global = 5, .beyond = KeysBeyond::kPooled, .step = 3},
+      {.left = 6, .right = 0, .beyond = KeysBeyond::kPooled, .step = 4, .causal = true},
+      {.left = 2, .right = 2, .global = 7, .beyond = KeysBeyond::kPooled, .step = 16}};
+  for (const WindowSpec& spec : specs) {
+    const WindowPattern pattern(spec);
+    CHECK(pattern.PoolLength(0) == spec.step);
+    for (const Lengths& lengths : kLengths) {
+      ForEachBlock(lengths, [&](const QueryBlock& block) {
+        const std::vector<std::vector<int>> seen = Seen(pattern, block);
+        for (int64_t row = 0; row < block.num_rows(); ++row) {
+          const int64_t own = block.query_begin + row + lengths.keys - lengths.queries;
+          for (int64_t key = 0; key < lengths.keys; ++key) {
+            const int expected = spec.causal && key > own ? 0 : 1;
+            if (seen[static_cast<size_t>(row)][static_cast<size_t>(key)] != expected)
+              FAIL("query " << block.query_begin + row << " of " << lengths.queries << " key " << key
+                            << " of " << lengths.keys << " left " << spec.left << " step " << spec.step);
+          }
+        }
+        for (int64_t i = 0; i < pattern.NumRanges(block); ++i) {
+          const KeyRange range = pattern.Range(block, i);
+          if (range.begin >= range.end) continue;
+          CHECK(range.log2_count == (range.pooled ? std::log2(static_cast<float>(spec.step)) : 0.0f));
+        }
+        const KeyRange window = pattern.Range(block, 0);
+        const int64_t first = block.query_begin + lengths.keys - lengths.queries;
+        if (spec.right >= 0 && first >= 0) {
+          CHECK(window.begin <= std::max<int64_t>(0, first - spec.left));
+          CHECK(window.end >= std::min(lengths.keys, first + block.num_rows() + spec.right));
+        }
+        CHECK(window.end - window.begin <= block.num_rows() + spec.left + spec.right + 4 * spec.step);
+      });
+    }
+  }
+}
+
+TEST_CASE("a window selects few keys of a long sequence", "[quick]") {
+  const WindowPattern pattern({.left = 64, .right = 64, .beyond = KeysBeyond::kPooled, .step = 16});
+  const QueryBlock block = {
+      .head = 0, .query_begin = 720, .query_end = 816, .num_queries = 1500, .num_keys = 1500};
+  int64_t num_keys = 0;
+  for (int64_t i = 0; i < pattern.NumRanges(block); ++i)
+    num_keys += attention::NumKeys(pattern.Range(block, i));
+  // The window of 96 queries, at most two groups more, and the means of the rest.
+  CHECK(num_keys <= 96 + 2 * 64 + 2 * 16 + (1500 - 96 - 2 * 64) / 16 + 1);
+}
+
+TEST_CASE("mixed heads ask the pattern of the head", "[quick]") {
+  const FullPattern full;
+  const WindowPattern window({.left = 1, .right = 1});
+  const WindowPattern pooled({.left = 0, .right = 0, .beyond = KeysBeyond::kPooled, .step = 4});
+  const std::array<const AttentionPattern*, 3> heads = {&full, &window, &pooled};
+  const MixedHeads mixed(heads);
+  CHECK(mixed.PoolLength(0) == 0);
+  CHECK(mixed.PoolLength(2) == 4);
+  for (int64_t head = 0; head < 3; ++head) {
+    const QueryBlock block = {
+        .head = head, .query_begin = 1, .query_end = 6, .num_queries = 9, .num_keys = 9};
+    CHECK(Seen(mixed, block) == Seen(*heads[static_cast<size_t>(head)], block));
+  }
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/attention/attention_job.h"
+#include "runtime/attention/patterns/window_pattern.h"
 #include "tests/kernels/attention_testing.h"
 #include "tests/kernels/kernel_testing.h"
 #include "tests/kernels/test_patterns.h"
@@ -208,6 +210,72 @@ TEST_CASE("attention follows overlapping bands", "[quick]") {
 
 TEST_CASE("attention follows a pattern that differs from head to head", "[quick]") {
   for (const int64_t length : {4, 150}) CheckPattern<float>(testing::MixedHeads(length), 4, length, length);
+}
+
+TEST_CASE("attention follows windows, global and strided keys", "[quick]") {
+  for (const int64_t length : {3, 40, 150, 333}) {
+    const WindowSpec all_parts = {
+        .left = 20, .right = 30, .global = 9, .beyond = KeysBeyond::kStrided, .step = 7, .offset = 2};
+    CheckPattern<float>(testing::PlainWindow(all_parts, length, length), 2, length, length);
+    const WindowSpec causal = {.left = 40, .right = 0, .global = 4, .causal = true};
+    CheckPattern<Float16>(testing::PlainWindow(causal, length, length + 50), 1, length, length + 50);
+  }
+}
+
+// Rows of K and V are alike within the groups of pooled keys, so that nothing is lost by pooling them.
+template <class T>
+void MakeGroupsAlike(const Case<T>& run, int64_t pool_length) {
+  const int64_t num_keys = run.k.view().rows;
+  for (int64_t i = 0; i < attention::NumPooledKeys(num_keys, pool_length); ++i) {
+    const attention::RowGroup group = attention::GroupOf(i, num_keys, pool_length);
+    for (int64_t row = group.begin + 1; row < group.end; ++row) {
+      std::ranges::copy(run.k.row(group.begin), run.k.row(row).begin());
+      std::ranges::copy(run.v.row(group.begin), run.v.row(row).begin());
+    }
+  }
+}
+
+template <class T>
+void CheckPooledAgainstFull(int64_t num_queries, int64_t num_keys, const WindowSpec& spec) {
+  INFO("Tq " << num_queries << " Tk " << num_keys);
+  AttentionShape shape = Shape(4, 2, 20, num_queries, num_keys);
+  shape.min_pool_length = spec.step;
+  const Case<T> run(shape, num_queries, num_keys);
+  MakeGroupsAlike(run, spec.step);
+  GuardedMatrix<float> expected(num_queries, 80, 80);
+  AttentionOperands<T> full = run.operands();
+  full.out = expected.view();
+  AttendReference(run.params(nullptr), full);
+  const WindowPattern pattern(spec);
+  AttendReference(run.params(&pattern), run.operands());
+  for (int64_t row = 0; row < num_queries; ++row) {
+    for (size_t i = 0; i < 80; ++i) REQUIRE(std::abs(run.out.row(row)[i] - expected.row(row)[i]) <= 1e-6f);
+  }
+  ForEachSimdTarget([&] { CheckAgainstReference(run, &pattern); });
+}
+
+TEST_CASE("pooled keys stand for groups of equal keys without loss", "[quick]") {
+  for (const int64_t queries : {1, 5, 40, 160}) {
+    for (const int64_t keys : {8, 40, 160, 320}) {
+      CheckPooledAgainstFull<float>(queries, keys,
+                                    {.left = 10, .right = 10, .beyond = KeysBeyond::kPooled, .step = 8});
+      CheckPooledAgainstFull<Float16>(queries, keys, {.global = 3, .beyond = KeysBeyond::kPooled, .step = 4});
+    }
+  }
+}
+
+TEST_CASE("attention follows pooled keys of groups that differ", "[quick]") {
+  for (const int64_t length : {3, 40, 150, 333}) {
+    AttentionShape shape = Shape(4, 2, 13, length, length);
+    shape.min_pool_length = 4;
+    const testing::PooledHeads heads;
+    const Case<float> singles(shape, length, length);
+    const Case<Float16> halves(shape, length, length);
+    ForEachSimdTarget([&] {
+      CheckAgainstReference(singles, &heads.mixed);
+      CheckAgainstReference(halves, &heads.mixed);
+    });
+  }
 }
 
 TEST_CASE("large scores make attention pick a single value", "[quick]") {

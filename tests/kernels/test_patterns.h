@@ -4,11 +4,14 @@
 #define EARSHOT_TESTS_KERNELS_TEST_PATTERNS_H_
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <numeric>
 #include <vector>
 
 #include "runtime/attention/attention_pattern.h"
+#include "runtime/attention/patterns/mixed_heads.h"
+#include "runtime/attention/patterns/window_pattern.h"
 #include "tests/kernels/kernel_testing.h"
 
 namespace earshot::testing {
@@ -212,6 +215,43 @@ class MixedHeads final : public TestPattern {
  private:
   CausalPattern causal_;
   int64_t length_;
+};
+
+// A WindowPattern without pooled keys, with what its parts say of one query and one key.
+class PlainWindow final : public TestPattern {
+ public:
+  PlainWindow(const WindowSpec& spec, int64_t num_queries, int64_t num_keys)
+      : spec_(spec), pattern_(spec), past_(num_keys - num_queries) {}
+  int64_t NumRanges(const QueryBlock& block) const override { return pattern_.NumRanges(block); }
+  KeyRange Range(const QueryBlock& block, int64_t index) const override {
+    return pattern_.Range(block, index);
+  }
+  void RowLimits(const QueryBlock& block, int64_t index, std::span<KeyLimits> limits) const override {
+    pattern_.RowLimits(block, index, limits);
+  }
+  bool Sees(int64_t, int64_t query, int64_t key) const override {
+    const int64_t own = query + past_;
+    if (spec_.causal && key > own) return false;
+    const bool in_window = own - spec_.left <= key && key <= own + spec_.right;
+    const bool is_strided = spec_.beyond == KeysBeyond::kStrided && key % spec_.step == spec_.offset;
+    return in_window || key < spec_.global || is_strided;
+  }
+
+ private:
+  WindowSpec spec_;
+  WindowPattern pattern_;
+  int64_t past_;
+};
+
+// Four heads on two key heads: full beside pooled keys, and two kinds of pooled keys of another length.
+struct PooledHeads {
+  FullPattern full;
+  WindowPattern sixes{{.left = 9, .right = 5, .global = 7, .beyond = KeysBeyond::kPooled, .step = 6}};
+  WindowPattern fours{{.left = 70, .right = 70, .beyond = KeysBeyond::kPooled, .step = 4}};
+  WindowPattern causal_fours{
+      {.left = 3, .right = 0, .beyond = KeysBeyond::kPooled, .step = 4, .causal = true}};
+  std::array<const AttentionPattern*, 4> heads = {&full, &sixes, &fours, &causal_fours};
+  earshot::MixedHeads mixed{heads};
 };
 
 }  // namespace earshot::testing

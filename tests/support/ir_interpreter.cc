@@ -281,6 +281,7 @@ void IrInterpreter::Compute(const ir::Attention& attention, const std::vector<Ma
   const Matrix &q = in.at(0), &k = in.at(1), &v = in.at(2);
   const int64_t width = q.cols / attention.num_heads;
   const int64_t group = attention.num_heads / attention.num_kv_heads;
+  Require(attention.pattern != ir::PatternKind::kHeads, "patterns of heads are not interpreted");
   Require(k.cols == width * attention.num_kv_heads && v.cols == k.cols && v.rows == k.rows,
           "keys and values do not agree");
   for (int64_t head = 0; head < attention.num_heads; ++head) {

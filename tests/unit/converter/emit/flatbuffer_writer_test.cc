@@ -66,7 +66,7 @@ ir::Graph MakeGraph() {
   graph.tokenizer.special_tokens = {{"<|z|>", 1}, {"<|a|>", 3}};
   graph.tokenizer.timestamp_begin = 2;
   graph.generation.suppressed_tokens = {1, 2};
-  graph.int8_attention = {"attend"};
+  graph.encoder_attention = {"attend"};
   REQUIRE(quantize::Quantize(graph, {.weights = DType::kI8}).ok());
   REQUIRE(plan::PlanMemory(graph).ok());
   return graph;

@@ -205,7 +205,7 @@ TEST_CASE("the attention that the graph names computes in 8 bits where weights d
     const int out = method.AddOutput({.name = "out", .rows = one, .cols = width});
     method.ApplyInto("decoder.0.attend", ir::Attention{}, {y, y, y}, out);
     REQUIRE(std::move(method).Finish().ok());
-    graph.int8_attention = {"encoder.*"};
+    graph.encoder_attention = {"encoder.*"};
     REQUIRE(Quantize(graph, options).ok());
     std::vector<ir::AttentionArithmetic> found;
     for (const ir::Op& op : graph.methods[0].ops)

@@ -134,6 +134,40 @@ TEST_CASE("causal attention: a query sees its own key and what came before") {
   CHECK(pairs(3, 10) == 8 + 9 + 10);
 }
 
+flatbuffers::Offset<void> PatternedAttention(flatbuffers::FlatBufferBuilder& builder,
+                                             const std::vector<flatbuffers::Offset<fb::HeadPattern>>& heads) {
+  return fb::CreateAttentionDirect(builder, 6, 6, 1, fb::PatternKind::Heads, fb::AttentionArithmetic::F32,
+                                   &heads)
+      .Union();
+}
+
+flatbuffers::Offset<fb::HeadPattern> HeadOf(flatbuffers::FlatBufferBuilder& builder,
+                                            flatbuffers::Offset<fb::KeySelection> selection) {
+  const std::vector<flatbuffers::Offset<fb::KeySelection>> selections = {selection};
+  return fb::CreateHeadPatternDirect(builder, &selections);
+}
+
+TEST_CASE("patterns of heads: every query with the keys that its head selects") {
+  const MakeAttributes one_for_all = [](auto& builder) {
+    return PatternedAttention(
+        builder, {HeadOf(builder, fb::CreateKeySelection(builder, fb::SelectionKind::Local, 2, 1))});
+  };
+  const MakeAttributes one_each = [](auto& builder) {
+    std::vector<flatbuffers::Offset<fb::HeadPattern>> heads;
+    for (int i = 0; i < 5; ++i)
+      heads.push_back(HeadOf(builder, fb::CreateKeySelection(builder, fb::SelectionKind::All)));
+    heads.push_back(HeadOf(builder, fb::CreateKeySelection(builder, fb::SelectionKind::Strided, 0, 0, 0, 4)));
+    return PatternedAttention(builder, heads);
+  };
+  const Operand rows = {.rows = 10, .cols = 384};
+  // Two keys before, the own one and one after it: 4 a query, less at the ends.
+  CHECK(Count(fb::OpAttributes::Attention, one_for_all, {rows, rows, rows}, rows).multiply_adds ==
+        2 * (4 * 10 - 2 - 1 - 1) * 384);
+  // Keys 0, 4 and 8 for the last head.
+  CHECK(Count(fb::OpAttributes::Attention, one_each, {rows, rows, rows}, rows).multiply_adds ==
+        2 * (5 * 10 * 10 + 10 * 3) * 64);
+}
+
 TEST_CASE("an embedding reads only the rows it looks up") {
   const OpWork work =
       Count(fb::OpAttributes::Embedding, [](auto& builder) { return fb::CreateEmbedding(builder).Union(); },

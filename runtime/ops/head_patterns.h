@@ -1,0 +1,30 @@
+// The patterns of an attention op's heads, from the model file to objects in the persistent arena.
+#ifndef EARSHOT_RUNTIME_OPS_HEAD_PATTERNS_H_
+#define EARSHOT_RUNTIME_OPS_HEAD_PATTERNS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/attention/attention_pattern.h"
+#include "runtime/attention/patterns/window_pattern.h"
+#include "runtime/core/status.h"
+#include "runtime/memory/arena.h"
+#include "runtime/schema/model_generated.h"
+
+namespace earshot {
+
+// What the table says. Precondition, here and below: ValidateMethod passed.
+WindowSpec WindowSpecOf(const fb::HeadPattern& head);
+
+// AttentionShape::min_pool_length.
+int64_t MinPoolLength(const fb::Attention& attention);
+
+// Bytes that CreateHeadPatterns takes of its arena.
+size_t HeadPatternsBytes(const fb::Attention& attention);
+
+// For an op whose pattern is Heads. The result lies in the arena. kOutOfMemory.
+Result<const AttentionPattern*> CreateHeadPatterns(const fb::Attention& attention, Arena& persistent);
+
+}  // namespace earshot
+
+#endif  // EARSHOT_RUNTIME_OPS_HEAD_PATTERNS_H_
