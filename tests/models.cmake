@@ -8,8 +8,18 @@ function(earshot_test_model checkpoint weights)
             --weights ${weights} --quiet)
   set_tests_properties(convert_${checkpoint}_${weights} PROPERTIES LABELS model FIXTURES_SETUP model_${checkpoint}_${weights})
 endfunction()
+# earshot_test_packed(checkpoint weights) registers the fixture `packed_<checkpoint>_<weights>`: its packed weights for this CPU,
+# as ${EARSHOT_TEST_MODELS_DIR}/<checkpoint>.<weights>.packed, where no program looks for them by itself.
+function(earshot_test_packed checkpoint weights)
+  add_test(NAME pack_${checkpoint}_${weights}
+    COMMAND earshot pack "${EARSHOT_TEST_MODELS_DIR}/${checkpoint}.${weights}.earshot" --quiet
+            -o "${EARSHOT_TEST_MODELS_DIR}/${checkpoint}.${weights}.packed")
+  set_tests_properties(pack_${checkpoint}_${weights} PROPERTIES LABELS model FIXTURES_SETUP packed_${checkpoint}_${weights}
+    FIXTURES_REQUIRED model_${checkpoint}_${weights})
+endfunction()
 foreach(checkpoint whisper-tiny.en whisper-base)
   foreach(weights f32 f16 int8 int4)
     earshot_test_model(${checkpoint} ${weights})
   endforeach()
 endforeach()
+earshot_test_packed(whisper-tiny.en int8)

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "converter/emit/program_builder.h"
+#include "runtime/core/xxh64.h"
 #include "runtime/memory/arena.h"
 
 namespace earshot::emit {
@@ -49,6 +50,15 @@ Status WritePadded(std::span<const std::byte> bytes, size_t alignment, const Sin
   return padding_bytes == 0 ? Status::Ok() : sink(std::span(kZeros).first(padding_bytes));
 }
 
+Status WriteWeights(const ir::Graph& graph, const WeightsLayout& layout, const Sink& sink) {
+  for (const int index : layout.file_order) {
+    const ir::Tensor& tensor = graph.tensors[static_cast<size_t>(index)];
+    EARSHOT_RETURN_IF_ERROR(WritePadded(tensor.data, kArenaAlignment, sink));
+    EARSHOT_RETURN_IF_ERROR(WritePadded(tensor.scales, kArenaAlignment, sink));
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 
 Result<std::vector<uint8_t>> BuildProgram(const ir::Graph& graph, const WeightsLayout& layout,
@@ -63,6 +73,12 @@ Result<std::vector<uint8_t>> BuildProgram(const ir::Graph& graph, const WeightsL
 Result<ModelFile> PrepareModelFile(const ir::Graph& graph) {
   ModelFile file;
   file.layout = LayOutWeights(graph);
+  Xxh64 hash;
+  EARSHOT_RETURN_IF_ERROR(WriteWeights(graph, file.layout, [&hash](std::span<const std::byte> bytes) {
+    hash.Update(bytes);
+    return Status::Ok();
+  }));
+  file.layout.segment_xxh64 = hash.Digest();
   EARSHOT_ASSIGN_OR_RETURN(file.program, BuildProgram(graph, file.layout));
   file.file_bytes = RoundUp(file.program.size(), kWeightsAlignment) + file.layout.segment_bytes;
   return file;
@@ -70,12 +86,7 @@ Result<ModelFile> PrepareModelFile(const ir::Graph& graph) {
 
 Status WriteModelFile(const ir::Graph& graph, const ModelFile& file, const Sink& sink) {
   EARSHOT_RETURN_IF_ERROR(WritePadded(std::as_bytes(std::span(file.program)), kWeightsAlignment, sink));
-  for (const int index : file.layout.file_order) {
-    const ir::Tensor& tensor = graph.tensors[static_cast<size_t>(index)];
-    EARSHOT_RETURN_IF_ERROR(WritePadded(tensor.data, kArenaAlignment, sink));
-    EARSHOT_RETURN_IF_ERROR(WritePadded(tensor.scales, kArenaAlignment, sink));
-  }
-  return Status::Ok();
+  return WriteWeights(graph, file.layout, sink);
 }
 
 }  // namespace earshot::emit

@@ -212,8 +212,11 @@ Result<std::vector<uint8_t>> ProgramBuilder::Build() && {
   const auto tokenizer = AddTokenizer();
   const auto generation = AddGeneration();
   fb::FinishSizePrefixedModelBuffer(
-      builder_, fb::CreateModel(builder_, kFormatVersion, family, name, metadata, layout_.segment_bytes,
-                                tensors, states, methods, plan, audio, tokenizer, generation));
+      builder_,
+      fb::CreateModel(builder_, kFormatVersion, family, name, metadata, layout_.segment_bytes, tensors,
+                      states, methods, plan, audio, tokenizer, generation,
+                      layout_.segment_xxh64 ? flatbuffers::Optional<uint64_t>(*layout_.segment_xxh64)
+                                            : flatbuffers::nullopt));
   EARSHOT_RETURN_IF_ERROR(status_);
   return std::vector<uint8_t>(builder_.GetBufferPointer(), builder_.GetBufferPointer() + builder_.GetSize());
 }

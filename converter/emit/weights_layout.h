@@ -3,6 +3,7 @@
 #define EARSHOT_CONVERTER_EMIT_WEIGHTS_LAYOUT_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "converter/ir/graph.h"
@@ -18,6 +19,7 @@ struct WeightsLayout {
   std::vector<TensorPlacement> placements;  // by tensor
   std::vector<int> file_order;  // tensors as they follow each other; scales stand behind their data
   uint64_t segment_bytes = 0;
+  std::optional<uint64_t> segment_xxh64;  // set by PrepareModelFile
 };
 
 // First the tensors that a session reads in place as long as it lives (tables of embeddings, norms,

@@ -3,11 +3,13 @@
 
 #include <cstring>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "models/whisper/session.h"
 #include "platform/files/mapped_file.h"
 #include "platform/threads/worker_threads.h"
+#include "runtime/engine/packed_model.h"
 #include "runtime/engine/program.h"
 #include "runtime/memory/arena.h"
 
@@ -18,6 +20,8 @@ using earshot::StatusCode;
 struct earshot_model {
   earshot::MappedFile file;
   earshot::Program program;
+  std::optional<earshot::MappedFile> packed_file;
+  earshot::PackedWeightsFile packed_weights;
 };
 
 // Lies at the begin of the caller's memory.
@@ -44,7 +48,8 @@ Status CheckThreads(int num_threads) {
 earshot::SessionOptions OptionsFor(const earshot_model& model, const earshot::WorkerThreads& threads) {
   return {.pool = threads.pool(),
           .release_weights = &earshot::MappedFile::ReleaseWeights,
-          .release_context = const_cast<earshot::MappedFile*>(&model.file)};
+          .release_context = const_cast<earshot::MappedFile*>(&model.file),
+          .packed_weights = model.packed_weights};
 }
 
 Result<size_t> MemoryBytes(const earshot_model& model, int num_threads) {
@@ -81,9 +86,19 @@ Result<earshot_model*> OpenModel(const char* path) {
   EARSHOT_ASSIGN_OR_RETURN(earshot::MappedFile file, earshot::MappedFile::Open(path));
   auto program = earshot::Program::Load(file.bytes());
   if (!program.ok()) return program.status().WithContext("%s", path);
-  auto* model = new (std::nothrow) earshot_model{std::move(file), program.value()};
+  auto* model = new (std::nothrow) earshot_model{std::move(file), program.value(), std::nullopt, {}};
   if (model == nullptr) return Status::Error(StatusCode::kOutOfMemory, "the heap is exhausted");
   return model;
+}
+
+Status UsePackedWeights(earshot_model& model, const char* path) {
+  if (path == nullptr) return Status::Error(StatusCode::kInvalidArgument, "the path is NULL");
+  EARSHOT_ASSIGN_OR_RETURN(earshot::MappedFile file, earshot::MappedFile::Open(path));
+  auto packed = earshot::LoadPackedWeights(model.program, file.bytes(), earshot::ThreadPool());
+  if (!packed.ok()) return packed.status().WithContext("%s", path);
+  model.packed_file = std::move(file);
+  model.packed_weights = packed.value();
+  return Status::Ok();
 }
 
 void ForwardSegment(void* context, const earshot::whisper::Segment& segment) {
@@ -112,6 +127,11 @@ earshot_status earshot_model_open(const char* path, earshot_model** model, earsh
   auto opened = OpenModel(path);
   *model = opened.ok() ? opened.value() : nullptr;
   return Report(opened.status(), error);
+}
+
+earshot_status earshot_model_use_packed_weights(earshot_model* model, const char* path,
+                                                earshot_error* error) {
+  return Report(UsePackedWeights(*model, path), error);
 }
 
 void earshot_model_close(earshot_model* model) { delete model; }

@@ -40,6 +40,11 @@ typedef struct earshot_session earshot_session;
 earshot_status earshot_model_open(const char* path, earshot_model** model, earshot_error* error);
 void earshot_model_close(earshot_model* model); /* NULL is allowed */
 
+/* Packed weights for a fast start, made by "earshot pack": maps the file and checks it; sessions created from
+ * now on use it. To be called before any session of this model is created. On an error the model stays as it
+ * was and may be used without. */
+earshot_status earshot_model_use_packed_weights(earshot_model* model, const char* path, earshot_error* error);
+
 /* Bytes of memory that a session with this many threads needs, at most. */
 earshot_status earshot_session_memory_bytes(const earshot_model* model, int num_threads, size_t* memory_bytes,
                                             earshot_error* error);

@@ -41,6 +41,7 @@ void AddBenchCommand(CLI::App& app, Command& chosen) {
       *app.add_subcommand("bench", "Measure how fast a model runs on this machine, and its memory");
   command.add_option("MODEL", options->model, "model file made by earshot-convert")->required();
   AddThreadsOption(command, options->plan.num_threads, "threads to run on");
+  AddPackedWeightsOption(command, options->plan.packed_weights);
   command.add_option("-r,--repeats", options->plan.repeats, "measurements of each step")
       ->type_name("N")
       ->capture_default_str()

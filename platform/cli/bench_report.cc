@@ -34,7 +34,9 @@ TextTable TimesTable() {
 std::string StepsText(const BenchReport& report) {
   TextTable table = TimesTable();
   const std::string window = Fixed(report.window_s, 0) + " s of audio";
-  AddTimes(table, "load", report.load_ms, "map, check and pack the model");
+  AddTimes(table, "load", report.load_ms,
+           report.packed_weights == kNoPackedWeights ? "map, check and pack the model"
+                                                     : "map and check the model and its packed weights");
   AddTimes(table, "encode", report.encode_ms,
            window + ", " + Speed(report.window_s, report.encode_ms.median));
   AddTimes(table, "features and encode", report.encode_audio_ms, window);
@@ -70,6 +72,7 @@ std::string MachineText(const BenchReport& report) {
       {"processor", Printable(report.cpu.name) + ", " + std::to_string(report.cpu.num_cores) + " cores"});
   table.AddRow({"own kernels", report.simd_level});
   table.AddRow({"XNNPACK sees", report.cpu.features});
+  table.AddRow({"packed weights", Printable(report.packed_weights)});
   table.AddRow({"threads", std::to_string(report.num_threads)});
   table.AddRow({"repeats", std::to_string(report.repeats)});
   return table.ToString();
@@ -116,6 +119,7 @@ std::string BenchJson(const BenchReport& report) {
     memory[std::string(item.name) + "_bytes"] = item.size_bytes;
   memory["total_bytes"] = report.memory.total_bytes();
   memory["weights_bytes"] = report.memory.weights_bytes;
+  memory["packed_file_bytes"] = report.memory.packed_file_bytes;
   memory["process_peak_bytes"] = report.peak_memory_bytes;
   Json document = {{"file", report.path},
                    {"family", report.family},
@@ -125,6 +129,7 @@ std::string BenchJson(const BenchReport& report) {
                    {"cpu_features", report.cpu.features},
                    {"simd_level", report.simd_level},
                    {"threads", report.num_threads},
+                   {"packed_weights", report.packed_weights},
                    {"repeats", report.repeats},
                    {"window_s", report.window_s},
                    {"load_ms", SpreadJson(report.load_ms)},

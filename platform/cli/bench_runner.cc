@@ -57,11 +57,12 @@ Result<std::vector<float>> FirstWindow(const std::string& path, double window_s)
   return samples;
 }
 
-Result<Spread> TimeLoading(const std::string& path, const BenchPlan& plan) {
+Result<Spread> TimeLoading(const LoadedModel& loaded, const BenchPlan& plan) {
   // Loading a large model takes seconds, and varies little.
   constexpr int kMaxRepeats = 5;
   return Time(std::min(plan.repeats, kMaxRepeats), [&] {
-    EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model, LoadedModel::Load(path, plan.num_threads));
+    EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model,
+                             LoadedModel::Load(loaded.path(), {plan.num_threads, loaded.packed_weights()}));
     return CreateSpeechModel(model).status();
   });
 }
@@ -148,7 +149,8 @@ Status TimeSteps(BenchTarget& target, const BenchPlan& plan, BenchReport& report
 }  // namespace
 
 Result<BenchReport> RunBench(const std::string& model_path, const BenchPlan& plan) {
-  EARSHOT_ASSIGN_OR_RETURN(LoadedModel model, LoadedModel::Load(model_path, plan.num_threads));
+  EARSHOT_ASSIGN_OR_RETURN(LoadedModel model,
+                           LoadedModel::Load(model_path, {plan.num_threads, plan.packed_weights}));
   BenchReport report{.path = model_path,
                      .family = Printable(model.program().family()),
                      .name = model.program().model().name() == nullptr
@@ -157,6 +159,7 @@ Result<BenchReport> RunBench(const std::string& model_path, const BenchPlan& pla
                      .cpu = ReadCpuInfo(),
                      .simd_level = kernels::SimdTargetName(),
                      .num_threads = plan.num_threads,
+                     .packed_weights = model.packed_weights(),
                      .repeats = plan.repeats};
   std::optional<OpTrace> trace;
   if (!plan.trace_path.empty()) {
@@ -175,11 +178,13 @@ Result<BenchReport> RunBench(const std::string& model_path, const BenchPlan& pla
   }
   report.peak_memory_bytes = PeakMemoryBytes();  // before a second session adds its own
   if (trace) EARSHOT_RETURN_IF_ERROR(SaveTrace(plan.trace_path, *trace));
-  EARSHOT_ASSIGN_OR_RETURN(report.load_ms, TimeLoading(model_path, plan));
+  EARSHOT_ASSIGN_OR_RETURN(report.load_ms, TimeLoading(model, plan));
   if (plan.roofline) {
-    EARSHOT_ASSIGN_OR_RETURN(report.roofline, RunRoofline(model_path, {.num_threads = plan.num_threads,
-                                                                       .repeats = plan.repeats,
-                                                                       .num_tokens = plan.num_tokens}));
+    EARSHOT_ASSIGN_OR_RETURN(report.roofline,
+                             RunRoofline(model_path, {.num_threads = plan.num_threads,
+                                                      .packed_weights = model.packed_weights(),
+                                                      .repeats = plan.repeats,
+                                                      .num_tokens = plan.num_tokens}));
   }
   return report;
 }

@@ -21,6 +21,7 @@ namespace earshot::cli {
 
 struct BenchPlan {
   size_t num_threads = 1;
+  std::string packed_weights = kAutoPackedWeights;
   int repeats = 10;        // of everything but loading
   int num_tokens = 64;     // decoded one by one after the prompt, cut to what the model can hold
   std::string audio_path;  // transcribed as a whole too; empty: only synthetic audio
@@ -43,6 +44,7 @@ struct BenchReport {
   CpuInfo cpu;
   std::string simd_level;  // of our own kernels
   size_t num_threads = 0;
+  std::string packed_weights;  // the file in use, or kNoPackedWeights
   int repeats = 0;
   MemoryRequirements memory = {};
   uint64_t peak_memory_bytes = 0;

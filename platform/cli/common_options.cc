@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "platform/cli/model_loader.h"
 #include "platform/threads/worker_threads.h"
 
 namespace earshot::cli {
@@ -13,6 +14,17 @@ void AddThreadsOption(CLI::App& command, size_t& num_threads, const std::string&
       ->type_name("N")
       ->capture_default_str()
       ->check(CLI::Range(size_t{1}, WorkerThreads::kMaxThreads).description(""));
+}
+
+void AddPackedWeightsOption(CLI::App& command, std::string& choice) {
+  choice = kAutoPackedWeights;
+  command
+      .add_option(
+          "--packed-weights", choice,
+          "file of \"earshot pack\" to start with; auto takes the one beside the model if there is one, "
+          "none packs the weights at the start")
+      ->type_name("FILE")
+      ->capture_default_str();
 }
 
 void AddTraceOption(CLI::App& command, std::string& path) {

@@ -14,6 +14,9 @@ namespace earshot::cli {
 // --threads, by default WorkerThreads::DefaultCount().
 void AddThreadsOption(CLI::App& command, size_t& num_threads, const std::string& help);
 
+// --packed-weights auto|none|FILE, by default kAutoPackedWeights.
+void AddPackedWeightsOption(CLI::App& command, std::string& choice);
+
 // --trace FILE.
 void AddTraceOption(CLI::App& command, std::string& path);
 

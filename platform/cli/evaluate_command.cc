@@ -38,6 +38,7 @@ struct Options {
   std::string compare;
   size_t limit = 0;
   size_t num_threads = 0;
+  std::string packed_weights;
   DecodingOptions decoding;
   bool no_timestamps = false;
   bool detect_language = false;
@@ -168,7 +169,8 @@ Result<int> Evaluate(const Options& options) {
   }
   EARSHOT_ASSIGN_OR_RETURN(const Scorer scorer, MakeScorer(options));
   EARSHOT_ASSIGN_OR_RETURN(Files files, OpenFiles(options));
-  EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model, LoadedModel::Load(options.model, options.num_threads));
+  EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model,
+                           LoadedModel::Load(options.model, {options.num_threads, options.packed_weights}));
   EARSHOT_ASSIGN_OR_RETURN(const std::unique_ptr<SpeechModel> speech_model, CreateSpeechModel(model));
   EARSHOT_ASSIGN_OR_RETURN(const std::vector<ManifestClip> clips,
                            ChooseClips(std::move(all_clips), options, *speech_model, scorer));
@@ -238,6 +240,7 @@ void AddEvaluateCommand(CLI::App& app, Command& chosen) {
   command.add_flag("--json", options->json, "print JSON");
   command.add_flag("-q,--quiet", options->quiet, "print nothing but results and errors");
   AddThreadsOption(command, options->num_threads, "threads to run on");
+  AddPackedWeightsOption(command, options->packed_weights);
   AddDecodingOptions(command, options->decoding);
   command.footer(
       "English is normalized as in Whisper's paper, other languages with its basic normalizer; zh, ja and ko "

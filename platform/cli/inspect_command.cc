@@ -19,14 +19,29 @@ namespace {
 struct Options {
   std::string model;
   size_t num_threads = 0;
+  std::string packed_weights;
   bool json = false;
 };
 
+// kInvalidModel where the weights are damaged.
+Result<std::string> CheckWeights(const LoadedModel& model) {
+  const auto stored = model.program().model().weights_xxh64();
+  if (!stored.has_value()) return std::string("none: converted by an older version");
+  if (const Status status = model.program().VerifyWeights(); !status.ok())
+    return status.WithContext("%s", model.path().c_str());
+  char text[40];
+  std::snprintf(text, sizeof(text), "%016llx, right", static_cast<unsigned long long>(*stored));
+  return std::string(text);
+}
+
 Result<InspectReport> Inspect(const Options& options) {
-  EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model, LoadedModel::Load(options.model, options.num_threads));
+  EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model,
+                           LoadedModel::Load(options.model, {options.num_threads, options.packed_weights}));
   EARSHOT_ASSIGN_OR_RETURN(const MemoryRequirements memory, MeasureModel(model));
+  EARSHOT_ASSIGN_OR_RETURN(const std::string checksum, CheckWeights(model));
   return InspectReport{.path = model.path(),
                        .model = DescribeModel(model.program()),
+                       .checksum = checksum,
                        .num_threads = options.num_threads,
                        .memory = memory};
 }
@@ -49,6 +64,7 @@ void AddInspectCommand(CLI::App& app, Command& chosen) {
       *app.add_subcommand("inspect", "Show what is in a model file and how much memory it takes");
   command.add_option("MODEL", options->model, "model file made by earshot-convert")->required();
   AddThreadsOption(command, options->num_threads, "threads of the session whose memory is measured");
+  AddPackedWeightsOption(command, options->packed_weights);
   command.add_flag("--json", options->json, "print JSON");
   command.callback([options, &chosen] { chosen = [options] { return Run(*options); }; });
 }

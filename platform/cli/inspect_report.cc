@@ -29,6 +29,7 @@ std::string GeneralText(const InspectReport& report) {
   table.AddRow({"name", report.model.name});
   table.AddRow({"file", Megabytes(report.memory.weights_bytes) + ", format version " +
                             std::to_string(report.model.format_version)});
+  table.AddRow({"weights checksum", report.checksum});
   for (const auto& [key, value] : report.model.metadata) table.AddRow({key, value});
   for (const auto& [key, value] : report.model.sizes) table.AddRow({key, std::to_string(value)});
   return table.ToString();
@@ -97,6 +98,10 @@ std::string MemoryText(const MemoryRequirements& memory) {
                 "taken once, before the first transcription"});
   table.AddRow({"weights", Grouped(memory.weights_bytes), Megabytes(memory.weights_bytes),
                 "the mapped file; what is packed or not read is given back"});
+  if (memory.packed_file_bytes > 0) {
+    table.AddRow({"packed weights", Grouped(memory.packed_file_bytes), Megabytes(memory.packed_file_bytes),
+                  "a mapped file too, in place of packed copies"});
+  }
   return table.ToString();
 }
 
@@ -128,7 +133,9 @@ Json MethodJson(const MethodDescription& method) {
 }
 
 Json MemoryJson(const InspectReport& report) {
-  Json memory = {{"threads", report.num_threads}, {"weights_bytes", report.memory.weights_bytes}};
+  Json memory = {{"threads", report.num_threads},
+                 {"weights_bytes", report.memory.weights_bytes},
+                 {"packed_file_bytes", report.memory.packed_file_bytes}};
   for (const MemoryClass& item : ArenaClasses(report.memory))
     memory[std::string(item.name) + "_bytes"] = item.size_bytes;
   memory["total_bytes"] = report.memory.total_bytes();
@@ -168,11 +175,17 @@ std::string InspectJson(const InspectReport& report) {
   Json metadata = Json::object(), sizes = Json::object();
   for (const auto& [key, value] : model.metadata) metadata[key] = value;
   for (const auto& [key, value] : model.sizes) sizes[key] = value;
-  const Json document = {{"file", report.path},    {"format_version", model.format_version},
-                         {"family", model.family}, {"name", model.name},
-                         {"metadata", metadata},   {"sizes", sizes},
-                         {"weights", weights},     {"methods", methods},
-                         {"states", states},       {"memory", MemoryJson(report)}};
+  const Json document = {{"file", report.path},
+                         {"format_version", model.format_version},
+                         {"family", model.family},
+                         {"name", model.name},
+                         {"checksum", report.checksum},
+                         {"metadata", metadata},
+                         {"sizes", sizes},
+                         {"weights", weights},
+                         {"methods", methods},
+                         {"states", states},
+                         {"memory", MemoryJson(report)}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -13,6 +13,7 @@ namespace earshot::cli {
 struct InspectReport {
   std::string path;
   ModelDescription model;
+  std::string checksum;  // of the weights, and whether it is right
   size_t num_threads = 0;
   MemoryRequirements memory;  // for that many threads on this machine
 };

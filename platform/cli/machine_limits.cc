@@ -116,7 +116,6 @@ Status LimitMeter::CreateDense() {
   std::fill_n(scales, kDenseChannels, 0.01f);
   params.weights = weights;
   params.scales = reinterpret_cast<const std::byte*>(scales);
-  const XnnpackArenaScope scope(arena);
   return dense_.Create(params, arena, workspace_);
 }
 

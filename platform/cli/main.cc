@@ -20,6 +20,7 @@ int Main(int argc, char** argv) {
   Command command;
   AddTranscribeCommand(app, command);
   AddInspectCommand(app, command);
+  AddPackCommand(app, command);
   AddBenchCommand(app, command);
   AddEvaluateCommand(app, command);
   app.require_subcommand(0, 1);  // none: see below; otherwise an unknown word would go unnamed

@@ -245,7 +245,8 @@ RunTimes AverageRuns(const Program& program, std::span<const OpRecord> ops, cons
 }
 
 Result<RooflineReport> RunRoofline(const std::string& model_path, const RooflinePlan& plan) {
-  EARSHOT_ASSIGN_OR_RETURN(LoadedModel model, LoadedModel::Load(model_path, plan.num_threads));
+  EARSHOT_ASSIGN_OR_RETURN(LoadedModel model,
+                           LoadedModel::Load(model_path, {plan.num_threads, plan.packed_weights}));
   OpTrace trace(model.program());
   model.SetObserver(trace.observer());
   EARSHOT_ASSIGN_OR_RETURN(const std::unique_ptr<SpeechModel> speech_model, CreateSpeechModel(model));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "platform/cli/machine_limits.h"
+#include "platform/cli/model_loader.h"
 #include "platform/cli/op_trace.h"
 #include "platform/cli/statistics.h"
 #include "runtime/core/status.h"
@@ -57,6 +58,7 @@ RunTimes AverageRuns(const Program& program, std::span<const OpRecord> ops, cons
 
 struct RooflinePlan {
   size_t num_threads = 1;
+  std::string packed_weights = kAutoPackedWeights;
   int repeats = 10;
   int num_tokens = 64;  // decoded one by one after the prompt, cut to what the model can hold
 };

@@ -31,6 +31,7 @@ struct Options {
   OutputPlan outputs;
   std::vector<std::string> formats = {"txt"};
   size_t num_threads = 0;
+  std::string packed_weights;
   DecodingOptions decoding;
   bool no_timestamps = false;
   bool quiet = false;
@@ -201,7 +202,7 @@ int Run(Options& options) {
     if (const Status status = PrepareOutputDirectory(options.outputs.directory); !status.ok())
       return Fail(status, kExitFailure);
   }
-  auto model = LoadedModel::Load(options.outputs.model, options.num_threads);
+  auto model = LoadedModel::Load(options.outputs.model, {options.num_threads, options.packed_weights});
   if (!model.ok()) return Fail(model.status(), kExitFailure);
   return RunModel(model.value(), options);
 }
@@ -243,6 +244,7 @@ void AddTranscribeCommand(CLI::App& app, Command& chosen) {
   AddOutputOptions(command, *options);
   AddLanguageOptions(command, options->decoding);
   AddThreadsOption(command, options->num_threads, "threads to run on");
+  AddPackedWeightsOption(command, options->packed_weights);
   AddDecodingOptions(command, options->decoding);
   command.footer(
       "Examples:\n"

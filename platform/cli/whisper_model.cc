@@ -120,7 +120,8 @@ class WhisperModel final : public SpeechModel {
 }  // namespace
 
 Result<std::unique_ptr<SpeechModel>> CreateWhisperModel(const LoadedModel& model) {
-  const SessionOptions options = model.session_options();
+  SessionOptions options = model.session_options();
+  options.memory_is_zero = true;  // a MemoryBlock
   EARSHOT_ASSIGN_OR_RETURN(const MemoryRequirements needed,
                            WhisperSession::Measure(model.program(), options));
   EARSHOT_ASSIGN_OR_RETURN(MemoryBlock memory, MemoryBlock::Allocate(needed.total_bytes()));

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "runtime/core/xxh64.h"
 #include "runtime/memory/arena.h"
 #include "runtime/schema/format_version.h"
 #include "runtime/schema/validate.h"
@@ -17,6 +18,13 @@ Status NotAModel() {
   return Status::Error(StatusCode::kInvalidModel,
                        "this is not an Earshot model file; earshot-convert makes one from a Hugging Face or "
                        "CTranslate2 directory");
+}
+
+Status NoChecksum() {
+  return Status::Error(
+      StatusCode::kUnsupported,
+      "the model file holds no checksum of its weights; convert the checkpoint again with this "
+      "version's earshot-convert");
 }
 
 }  // namespace
@@ -46,6 +54,7 @@ Result<Program> Program::Load(std::span<const std::byte> file) {
   }
   Program program;
   program.file_ = file;
+  program.program_bytes_ = program_bytes;
   program.model_ = fb::GetSizePrefixedModel(bytes);
   const size_t weights_begin =
       (program_bytes + kWeightsAlignment - 1) / kWeightsAlignment * kWeightsAlignment;
@@ -64,6 +73,23 @@ std::span<const std::byte> Program::TensorData(const fb::Tensor& tensor) const {
 std::span<const std::byte> Program::TensorScales(const fb::Tensor& tensor) const {
   return weights_.subspan(static_cast<size_t>(tensor.scales_offset()),
                           static_cast<size_t>(tensor.scales_bytes()));
+}
+
+Result<uint64_t> Program::Fingerprint() const {
+  if (!model_->weights_xxh64().has_value()) return NoChecksum();
+  return Xxh64Of(file_.first(program_bytes_));
+}
+
+Status Program::VerifyWeights() const {
+  const auto stored = model_->weights_xxh64();
+  if (!stored.has_value()) return NoChecksum();
+  const uint64_t found = Xxh64Of(weights_);
+  if (found == *stored) return Status::Ok();
+  return Status::Error(
+      StatusCode::kInvalidModel,
+      "the weights are damaged: their checksum is %016llx instead of %016llx; copy or convert the "
+      "model file again",
+      static_cast<unsigned long long>(found), static_cast<unsigned long long>(*stored));
 }
 
 int Program::FindMethod(std::string_view name) const {

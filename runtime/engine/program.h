@@ -33,6 +33,13 @@ class Program {
   std::span<const std::byte> file() const { return file_; }
   std::span<const std::byte> weights() const { return weights_; }
 
+  // A checksum of the program and, through the one that the converter stored, of the weights: two models with
+  // the same are the same. Reads no weights. kUnsupported for files without a stored checksum.
+  Result<uint64_t> Fingerprint() const;
+  // Reads all weights. kInvalidModel where they are not those that the converter wrote, kUnsupported for
+  // files without a stored checksum.
+  Status VerifyWeights() const;
+
   // Index of the method of that name, or -1.
   int FindMethod(std::string_view name) const;
 
@@ -41,6 +48,7 @@ class Program {
 
   const fb::Model* model_ = nullptr;
   std::span<const std::byte> file_;
+  size_t program_bytes_ = 0;
   std::span<const std::byte> weights_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "runtime/engine/value_slot.h"
 #include "runtime/ops/op_registry.h"
+#include "runtime/xnnpack/packed_weights.h"
 #include "runtime/xnnpack/xnnpack_arena.h"
 
 namespace earshot {
@@ -47,7 +48,8 @@ ConstantOperand ConstantBehind(const Program& program, const fb::Method& method,
 }
 
 Result<OpSetup> MakeOpSetup(const Program& program, const fb::Method& method, const fb::Op& op,
-                            const MemoryBlocks& blocks, const SessionOptions& options) {
+                            const MemoryBlocks& blocks, const SessionOptions& options,
+                            PackedWeights& packed_weights) {
   if (op.inputs()->size() > kMaxOperands || op.outputs()->size() > kMaxOperands) {
     return Status::Error(StatusCode::kUnsupported, "it has more than %zu operands", kMaxOperands);
   }
@@ -55,6 +57,7 @@ Result<OpSetup> MakeOpSetup(const Program& program, const fb::Method& method, co
   OpSetup setup;
   setup.op = &op;
   setup.num_threads = options.pool.num_threads();
+  setup.packed_weights = &packed_weights;
   setup.release_weights = options.release_weights;
   setup.release_context = options.release_context;
   setup.operands.num_inputs = op.inputs()->size();
@@ -84,20 +87,46 @@ Result<const OpDefinition*> DefinitionOf(const fb::Op& op) {
                        static_cast<int>(op.attributes_type()));
 }
 
+// Ids of the packed weights met so far. What does not fit counts as new, so that bounds remain bounds.
+class PackedIds {
+ public:
+  // Whether the id is new.
+  bool Insert(uint64_t id) {
+    const auto end = ids_.begin() + static_cast<ptrdiff_t>(size_);
+    if (std::find(ids_.begin(), end, id) != end) return false;
+    if (size_ < ids_.size()) ids_[size_++] = id;
+    return true;
+  }
+
+ private:
+  std::array<uint64_t, 1024> ids_;
+  size_t size_ = 0;
+};
+
+struct Measurement {
+  Arena persistent;
+  size_t workspace_bytes = 0;
+  PackedIds packed_ids;
+};
+
 Status MeasureMethod(const Program& program, const fb::Method& method, const SessionOptions& options,
-                     Arena& persistent, size_t& workspace_bytes) {
-  persistent.AllocateArray<ValueSlot>(method.values()->size());
-  persistent.AllocateArray<OpSlot>(method.ops()->size());
+                     Measurement& sum) {
+  PackedWeights packed(program.weights(), options.packed_weights);
+  sum.persistent.AllocateArray<ValueSlot>(method.values()->size());
+  sum.persistent.AllocateArray<OpSlot>(method.ops()->size());
   for (uoffset_t i = 0; i < method.ops()->size(); ++i) {
     const fb::Op& op = *method.ops()->Get(i);
     auto definition = DefinitionOf(op);
     if (!definition.ok()) return InOp(definition.status(), method, i);
-    auto setup = MakeOpSetup(program, method, op, {}, options);
+    auto setup = MakeOpSetup(program, method, op, {}, options, packed);
     if (!setup.ok()) return InOp(setup.status(), method, i);
     auto memory = definition.value()->measure(setup.value());
     if (!memory.ok()) return InOp(memory.status(), method, i);
-    persistent.Allocate(memory->persistent_bytes);
-    workspace_bytes = std::max(workspace_bytes, AlignUp(memory->workspace_bytes));
+    sum.persistent.Allocate(memory->persistent_bytes);
+    for (const PackedMemory& part : memory->packed) {
+      if (part.bytes > 0 && sum.packed_ids.Insert(part.id)) sum.persistent.Allocate(part.bytes);
+    }
+    sum.workspace_bytes = std::max(sum.workspace_bytes, AlignUp(memory->workspace_bytes));
   }
   return Status::Ok();
 }
@@ -107,7 +136,8 @@ Status MeasureMethod(const Program& program, const fb::Method& method, const Ses
 // Everything of a session; lies at the begin of its persistent memory.
 class SessionImpl {
  public:
-  SessionImpl(const Program& program, const SessionOptions& options) : program_(program), options_(options) {}
+  SessionImpl(const Program& program, const SessionOptions& options)
+      : program_(program), options_(options), packed_weights_(program.weights(), options.packed_weights) {}
   ~SessionImpl() {
     for (const MethodSlot& method : methods_) {
       for (const OpSlot& op : method.ops) {
@@ -123,6 +153,7 @@ class SessionImpl {
 
   const Program& program() const { return program_; }
   const MemoryRequirements& used() const { return used_; }
+  const PackedWeights& packed_weights() const { return packed_weights_; }
 
  private:
   struct MethodSlot {
@@ -136,6 +167,7 @@ class SessionImpl {
 
   Program program_;
   SessionOptions options_;
+  PackedWeights packed_weights_;
   MemoryBlocks blocks_;
   std::span<std::byte> workspace_;
   std::span<MethodSlot> methods_;
@@ -157,8 +189,10 @@ Status SessionImpl::Create(const MemoryRequirements& needed, Arena& arena) {
     return Status::Error(StatusCode::kOutOfMemory, "the arena is full");
   }
   workspace_ = {workspace, needed.workspace_bytes};
-  std::memset(blocks_.states, 0, state_bytes);
-  std::memset(blocks_.io, 0, needed.io_bytes);
+  if (!options_.memory_is_zero) {
+    std::memset(blocks_.states, 0, state_bytes);
+    std::memset(blocks_.io, 0, needed.io_bytes);
+  }
   std::uninitialized_default_construct_n(methods, num_methods);
   methods_ = {methods, num_methods};
   for (uoffset_t i = 0; i < num_methods; ++i) {
@@ -182,7 +216,7 @@ Status SessionImpl::CreateMethod(const fb::Method& method, Arena& persistent, Me
     const fb::Op& op = *method.ops()->Get(i);
     auto definition = DefinitionOf(op);
     if (!definition.ok()) return InOp(definition.status(), method, i);
-    auto setup = MakeOpSetup(program_, method, op, blocks_, options_);
+    auto setup = MakeOpSetup(program_, method, op, blocks_, options_, packed_weights_);
     if (!setup.ok()) return InOp(setup.status(), method, i);
     auto kernel = definition.value()->create(setup.value(), persistent, workspace_);
     if (!kernel.ok()) return InOp(kernel.status(), method, i);
@@ -261,19 +295,24 @@ Result<MatrixView> SessionImpl::View(int method, int value, std::span<const int6
 }
 
 Result<MemoryRequirements> Session::Measure(const Program& program, const SessionOptions& options) {
+  if (!options.packed_weights.file().empty() &&
+      options.packed_weights.originals().data() != program.weights().data()) {
+    return Status::Error(StatusCode::kInvalidArgument, "the packed weights were loaded for another program");
+  }
   const fb::MemoryPlan& plan = *program.model().memory_plan();
-  Arena persistent;
-  size_t workspace_bytes = 0;
+  Measurement sum;
+  Arena& persistent = sum.persistent;
   persistent.AllocateArray<SessionImpl>(1);
   persistent.Allocate(plan.state_bytes() + kReadableTailBytes);
   persistent.Allocate(program.model().methods()->size() * 64);
   for (const fb::Method* method : *program.model().methods()) {
-    EARSHOT_RETURN_IF_ERROR(MeasureMethod(program, *method, options, persistent, workspace_bytes));
+    EARSHOT_RETURN_IF_ERROR(MeasureMethod(program, *method, options, sum));
   }
   return MemoryRequirements{.weights_bytes = program.file().size(),
+                            .packed_file_bytes = options.packed_weights.file().size(),
                             .persistent_bytes = persistent.required_bytes(),
                             .activation_bytes = AlignUp(plan.activation_bytes() + kReadableTailBytes),
-                            .workspace_bytes = workspace_bytes + kReadableTailBytes,
+                            .workspace_bytes = sum.workspace_bytes + kReadableTailBytes,
                             .io_bytes = AlignUp(plan.io_bytes() + kReadableTailBytes)};
 }
 
@@ -347,5 +386,6 @@ Result<MatrixView> Session::View(int method, int value, std::span<const int64_t>
 
 MemoryRequirements Session::used() const { return impl_->used(); }
 const Program& Session::program() const { return impl_->program(); }
+const PackedWeights& Session::packed_weights() const { return impl_->packed_weights(); }
 
 }  // namespace earshot

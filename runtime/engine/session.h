@@ -13,6 +13,7 @@
 #include "runtime/core/thread_pool.h"
 #include "runtime/engine/program.h"
 #include "runtime/memory/arena.h"
+#include "runtime/xnnpack/packed_weights_file.h"
 
 namespace earshot {
 
@@ -35,11 +36,13 @@ struct OpObserver {
   void (*after)(void* context, const OpRun& run) = nullptr;
 };
 
-// Bytes of each memory class. The sum of all but weights_bytes is what Session::Create takes.
+// Bytes of each memory class. The sum of all but the files is what Session::Create takes.
 struct MemoryRequirements {
   size_t weights_bytes =
       0;  // the model file itself, mapped and shared, given back where packed copies replace it
-  size_t persistent_bytes = 0;  // packed weights, KV caches and other states, the session's own tables
+  size_t packed_file_bytes = 0;  // SessionOptions::packed_weights, likewise mapped and shared
+  size_t persistent_bytes =
+      0;  // packed weights that no file holds, KV caches and other states, the session's own tables
   size_t activation_bytes = 0;  // planned offline; reused by every method
   size_t workspace_bytes = 0;   // largest scratch of any op, for the given number of threads
   size_t io_bytes = 0;          // inputs and outputs
@@ -56,6 +59,14 @@ struct SessionOptions {
   // allocate. Optional.
   void (*release_weights)(void* context, std::span<const std::byte> bytes) = nullptr;
   void* release_context = nullptr;
+
+  // The memory holds zeros, as what the operating system hands out does. States are then not cleared, and
+  // what a session never uses of them stays untouched: the pages of long windows where all clips are short.
+  bool memory_is_zero = false;
+
+  // Packed weights to use in place, of LoadPackedWeights with this program: nothing is packed, and their
+  // originals are not read. Optional; the bytes must outlive the session.
+  PackedWeightsFile packed_weights;
 
   OpObserver observer;  // optional; without one an op costs one branch more
 };
@@ -97,6 +108,9 @@ class Session {
   MemoryRequirements used() const;
 
   const Program& program() const;
+
+  // The matrices that Create packed, to be written for the next start (runtime/engine/packed_model.h).
+  const PackedWeights& packed_weights() const;
 
  private:
   explicit Session(SessionImpl* impl) : impl_(impl) {}

@@ -6,7 +6,6 @@
 #include "runtime/ops/activation.h"
 #include "runtime/ops/op_registry.h"
 #include "runtime/xnnpack/fully_connected.h"
-#include "runtime/xnnpack/xnnpack_arena.h"
 
 namespace earshot {
 namespace {
@@ -34,9 +33,8 @@ class Conv1dKernel final : public OpKernel {
  public:
   explicit Conv1dKernel(const ConvPlan& plan) : plan_(plan) {}
 
-  Status Create(Arena& persistent, std::span<std::byte> workspace) {
-    const XnnpackArenaScope scope(persistent);
-    return dense_.Create(plan_.dense, persistent, workspace);
+  Status Create(Arena& persistent, std::span<std::byte> workspace, PackedWeights* packed) {
+    return dense_.Create(plan_.dense, persistent, workspace, packed);
   }
 
   Status Check(const OpOperands& operands) const override { return CheckOperands(plan_, operands); }
@@ -141,14 +139,16 @@ Result<ConvPlan> Plan(const OpSetup& setup) {
 
 Result<OpMemory> Measure(const OpSetup& setup) {
   EARSHOT_ASSIGN_OR_RETURN(const ConvPlan plan, Plan(setup));
-  return OpMemory{AlignUp(sizeof(Conv1dKernel)) + FullyConnected::PersistentBytesBound(plan.dense),
-                  plan.tile_bytes + FullyConnected::WorkspaceBytes(plan.dense)};
+  return MemoryWithDense(sizeof(Conv1dKernel), plan.tile_bytes + FullyConnected::WorkspaceBytes(plan.dense),
+                         FullyConnected::Measure(plan.dense, *setup.packed_weights));
 }
 
 Result<OpKernel*> Create(const OpSetup& setup, Arena& persistent, std::span<std::byte> workspace) {
   EARSHOT_ASSIGN_OR_RETURN(const ConvPlan plan, Plan(setup));
   EARSHOT_ASSIGN_OR_RETURN(OpKernel * kernel, PlaceKernel<Conv1dKernel>(persistent, plan));
-  if (const Status status = static_cast<Conv1dKernel*>(kernel)->Create(persistent, workspace); !status.ok()) {
+  if (const Status status =
+          static_cast<Conv1dKernel*>(kernel)->Create(persistent, workspace, setup.packed_weights);
+      !status.ok()) {
     kernel->~OpKernel();
     return status;
   }

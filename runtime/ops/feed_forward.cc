@@ -5,7 +5,6 @@
 #include "runtime/ops/activation.h"
 #include "runtime/ops/op_registry.h"
 #include "runtime/xnnpack/fully_connected.h"
-#include "runtime/xnnpack/xnnpack_arena.h"
 
 namespace earshot {
 namespace {
@@ -27,10 +26,9 @@ class FeedForwardKernel final : public OpKernel {
  public:
   explicit FeedForwardKernel(const FeedForwardPlan& plan) : plan_(plan) {}
 
-  Status Create(Arena& persistent, std::span<std::byte> workspace) {
-    const XnnpackArenaScope scope(persistent);
-    EARSHOT_RETURN_IF_ERROR(widen_.Create(plan_.widen, persistent, workspace));
-    return narrow_.Create(plan_.narrow, persistent, workspace);
+  Status Create(Arena& persistent, std::span<std::byte> workspace, PackedWeights* packed) {
+    EARSHOT_RETURN_IF_ERROR(widen_.Create(plan_.widen, persistent, workspace, packed));
+    return narrow_.Create(plan_.narrow, persistent, workspace, packed);
   }
 
   Status Check(const OpOperands& operands) const override { return CheckOperands(plan_, operands); }
@@ -112,15 +110,16 @@ Result<FeedForwardPlan> Plan(const OpSetup& setup) {
 
 Result<OpMemory> Measure(const OpSetup& setup) {
   EARSHOT_ASSIGN_OR_RETURN(const FeedForwardPlan plan, Plan(setup));
-  return OpMemory{AlignUp(sizeof(FeedForwardKernel)) + FullyConnected::PersistentBytesBound(plan.widen) +
-                      FullyConnected::PersistentBytesBound(plan.narrow),
-                  plan.workspace_bytes()};
+  return MemoryWithDense(sizeof(FeedForwardKernel), plan.workspace_bytes(),
+                         FullyConnected::Measure(plan.widen, *setup.packed_weights),
+                         FullyConnected::Measure(plan.narrow, *setup.packed_weights));
 }
 
 Result<OpKernel*> Create(const OpSetup& setup, Arena& persistent, std::span<std::byte> workspace) {
   EARSHOT_ASSIGN_OR_RETURN(const FeedForwardPlan plan, Plan(setup));
   EARSHOT_ASSIGN_OR_RETURN(OpKernel * kernel, PlaceKernel<FeedForwardKernel>(persistent, plan));
-  if (const Status status = static_cast<FeedForwardKernel*>(kernel)->Create(persistent, workspace);
+  if (const Status status =
+          static_cast<FeedForwardKernel*>(kernel)->Create(persistent, workspace, setup.packed_weights);
       !status.ok()) {
     kernel->~OpKernel();
     return status;

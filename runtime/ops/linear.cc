@@ -6,7 +6,6 @@
 #include "runtime/ops/activation.h"
 #include "runtime/ops/op_registry.h"
 #include "runtime/xnnpack/fully_connected.h"
-#include "runtime/xnnpack/xnnpack_arena.h"
 
 namespace earshot {
 namespace {
@@ -28,9 +27,8 @@ class LinearKernel final : public OpKernel {
  public:
   explicit LinearKernel(const LinearPlan& plan) : plan_(plan) {}
 
-  Status Create(Arena& persistent, std::span<std::byte> workspace) {
-    const XnnpackArenaScope scope(persistent);
-    return dense_.Create(plan_.dense, persistent, workspace);
+  Status Create(Arena& persistent, std::span<std::byte> workspace, PackedWeights* packed) {
+    return dense_.Create(plan_.dense, persistent, workspace, packed);
   }
 
   Status Check(const OpOperands& operands) const override { return CheckOperands(plan_, operands); }
@@ -145,14 +143,16 @@ Result<LinearPlan> Plan(const OpSetup& setup) {
 
 Result<OpMemory> Measure(const OpSetup& setup) {
   EARSHOT_ASSIGN_OR_RETURN(const LinearPlan plan, Plan(setup));
-  return OpMemory{AlignUp(sizeof(LinearKernel)) + FullyConnected::PersistentBytesBound(plan.dense),
-                  plan.workspace_bytes()};
+  return MemoryWithDense(sizeof(LinearKernel), plan.workspace_bytes(),
+                         FullyConnected::Measure(plan.dense, *setup.packed_weights));
 }
 
 Result<OpKernel*> Create(const OpSetup& setup, Arena& persistent, std::span<std::byte> workspace) {
   EARSHOT_ASSIGN_OR_RETURN(const LinearPlan plan, Plan(setup));
   EARSHOT_ASSIGN_OR_RETURN(OpKernel * kernel, PlaceKernel<LinearKernel>(persistent, plan));
-  if (const Status status = static_cast<LinearKernel*>(kernel)->Create(persistent, workspace); !status.ok()) {
+  if (const Status status =
+          static_cast<LinearKernel*>(kernel)->Create(persistent, workspace, setup.packed_weights);
+      !status.ok()) {
     kernel->~OpKernel();
     return status;
   }

@@ -14,6 +14,7 @@
 #include "runtime/core/thread_pool.h"
 #include "runtime/memory/arena.h"
 #include "runtime/schema/model_generated.h"
+#include "runtime/xnnpack/fully_connected.h"
 
 namespace earshot {
 
@@ -40,15 +41,23 @@ struct OpSetup {
   OpOperands operands;
   std::array<ConstantOperand, kMaxOperands> constants;
   size_t num_threads = 1;
+  PackedWeights* packed_weights = nullptr;  // of the session; never null; Measure only asks it
 
   // SessionOptions::release_weights: these bytes of the file need not stay in memory. May be null.
   void (*release_weights)(void* context, std::span<const std::byte> bytes) = nullptr;
   void* release_context = nullptr;
 };
 
+// Packed weights, persistent and at most: needed unless an earlier op has some with the same id.
+struct PackedMemory {
+  size_t bytes = 0;
+  uint64_t id = 0;
+};
+
 struct OpMemory {
   size_t persistent_bytes = 0;  // at most
   size_t workspace_bytes = 0;   // exactly
+  std::array<PackedMemory, 2> packed = {};
 };
 
 struct EvalContext {
@@ -97,6 +106,14 @@ Status CheckShape(const char* what, const MatrixView& view, int64_t rows, int64_
 // kInvalidModel unless `view` has one of the two types.
 Status CheckDType(const char* what, const MatrixView& view, DType allowed);
 Status CheckDType(const char* what, const MatrixView& view, DType allowed, DType also_allowed);
+
+// Of an op that holds one or two dense layers.
+inline OpMemory MemoryWithDense(size_t kernel_bytes, size_t workspace_bytes,
+                                const FullyConnectedMemory& first, const FullyConnectedMemory& second = {}) {
+  return {.persistent_bytes = AlignUp(kernel_bytes) + first.own_bytes + second.own_bytes,
+          .workspace_bytes = workspace_bytes,
+          .packed = {{{first.packed_bytes, first.packed_id}, {second.packed_bytes, second.packed_id}}}};
+}
 
 // Calls body(begin, count) for blocks of rows, spread over the threads; for cheap ops that handle rows
 // independently.

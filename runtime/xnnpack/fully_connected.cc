@@ -8,6 +8,9 @@
 #include <new>
 
 #include "runtime/core/float16.h"
+#include "runtime/core/xxh64.h"
+#include "runtime/xnnpack/weights_provider.h"
+#include "runtime/xnnpack/xnnpack_arena.h"
 
 namespace earshot {
 namespace {
@@ -68,7 +71,97 @@ size_t PackedChannelBytes(const FullyConnectedParams& params) {
   }
 }
 
+size_t PackedBytesBound(const FullyConnectedParams& params) {
+  const auto channels = static_cast<size_t>(RoundUp(params.out_channels, kMaxChannelTile));
+  return AlignUp(channels * PackedChannelBytes(params));
+}
+
+// What XNNPACK reads to pack the weights of an operator.
+struct Originals {
+  const void* weights = nullptr;
+  const void* scales = nullptr;
+  const float* bias = nullptr;
+};
+
+// The originals of one part; f16 weights are widened into the workspace.
+Originals OriginalsOf(const FullyConnectedParams& params, size_t out_begin, size_t out_channels,
+                      std::span<std::byte> workspace) {
+  const auto k = static_cast<size_t>(params.in_channels);
+  Originals originals = {params.weights, params.scales,
+                         params.bias == nullptr ? nullptr : params.bias + out_begin};
+  if (params.weight_dtype != DType::kF16) return originals;
+  float* widened = reinterpret_cast<float*>(workspace.data());
+  const Float16* weights = reinterpret_cast<const Float16*>(params.weights) + out_begin * k;
+  std::transform(weights, weights + out_channels * k, widened,
+                 [](Float16 weight) { return ToFloat(weight); });
+  originals.weights = widened;
+  return originals;
+}
+
+size_t ScalesBytes(const FullyConnectedParams& params) {
+  if (params.weight_dtype == DType::kI8) return static_cast<size_t>(params.out_channels) * sizeof(float);
+  if (params.weight_dtype != DType::kI4) return 0;
+  return static_cast<size_t>(params.out_channels * (params.in_channels / kI4BlockElems)) * sizeof(uint16_t);
+}
+
+// Stands for the originals where their packed form is there: of all of them XNNPACK looks at the scales
+// alone, whether they are positive numbers. The real ones would bring pages of the model file into memory.
+Originals StandIn(const FullyConnectedParams& params, std::span<std::byte> workspace) {
+  constexpr uint16_t kBFloat16One = 0x3F80;
+  const auto scales = workspace.first(ScalesBytes(params));
+  if (params.weight_dtype == DType::kI8) {
+    std::fill_n(reinterpret_cast<float*>(scales.data()), scales.size() / sizeof(float), 1.0f);
+  } else {
+    std::fill_n(reinterpret_cast<uint16_t*>(scales.data()), scales.size() / sizeof(uint16_t), kBFloat16One);
+  }
+  return {workspace.data(), scales.data(), nullptr};
+}
+
+PackedMatrixKey KeyOf(const FullyConnectedParams& params, const PackedWeights& packed, int64_t out_begin,
+                      int64_t out_channels) {
+  return {.weights = packed.PlaceOf(params.weights),
+          .bias = params.bias == nullptr ? PackedMatrixKey::kNoBias : packed.PlaceOf(params.bias),
+          .out_begin = static_cast<uint32_t>(out_begin),
+          .out_channels = static_cast<uint32_t>(out_channels),
+          .in_channels = static_cast<uint32_t>(params.in_channels)};
+}
+
+xnn_status CreateOperator(const FullyConnectedParams& params, size_t out_channels, const Originals& originals,
+                          Packing& packing, xnn_operator** op) {
+  const PackingScope scope(packing);
+  const auto k = static_cast<size_t>(params.in_channels);
+  const auto out_stride = static_cast<size_t>(params.out_stride);
+  switch (params.weight_dtype) {
+    case DType::kF32:
+    case DType::kF16:
+      return xnn_create_fully_connected_nc_f32(k, out_channels, static_cast<size_t>(params.in_stride),
+                                               out_stride, static_cast<const float*>(originals.weights),
+                                               originals.bias, -kUnbounded, kUnbounded, 0, nullptr,
+                                               WeightsProvider(), op);
+    case DType::kI8:
+      return xnn_create_fully_connected_nc_qd8_f32_qc8w(
+          k, out_channels, k, out_stride, static_cast<const float*>(originals.scales),
+          static_cast<const int8_t*>(originals.weights), originals.bias, -kUnbounded, kUnbounded, 0, nullptr,
+          WeightsProvider(), op);
+    case DType::kI4:
+      return xnn_create_fully_connected_nc_qd8_f32_qb4w(
+          k, out_channels, k, out_stride, kI4BlockElems, kInt4ZeroPoint,
+          static_cast<const uint16_t*>(originals.scales), originals.weights, originals.bias, -kUnbounded,
+          kUnbounded, 0, nullptr, WeightsProvider(), op);
+    case DType::kI32:
+      break;
+  }
+  return xnn_status_unsupported_parameter;
+}
+
 }  // namespace
+
+struct FullyConnected::PartSetup {
+  int64_t out_channels;
+  Arena& persistent;
+  std::span<std::byte> workspace;
+  PackedWeights* packed;
+};
 
 // Rows of `in` as int8, with a scale and zero point each.
 struct FullyConnected::Quantized {
@@ -76,11 +169,21 @@ struct FullyConnected::Quantized {
   xnn_quantization_params* parameters;  // [M]
 };
 
-size_t FullyConnected::PersistentBytesBound(const FullyConnectedParams& params) {
-  const auto channels = static_cast<size_t>(RoundUp(params.out_channels, kMaxChannelTile));
+FullyConnectedMemory FullyConnected::Measure(const FullyConnectedParams& params,
+                                             const PackedWeights& packed) {
   const auto parts = static_cast<size_t>(NumParts(params));
-  return AlignUp(parts * sizeof(Part)) + AlignUp(channels * PackedChannelBytes(params)) +
-         (parts + 1) * (kOperatorBytes + kArenaAlignment);
+  FullyConnectedMemory memory = {.own_bytes = AlignUp(parts * sizeof(Part)) +
+                                              (parts + 1) * (kOperatorBytes + kArenaAlignment)};
+  const PackedMatrixKey first = KeyOf(params, packed, 0, PartChannels(params));
+  if (packed.IsInFile(first)) return memory;
+  memory.packed_bytes = PackedBytesBound(params) + parts * PackedWeights::kListBytes;
+  memory.packed_id = Xxh64Of(std::as_bytes(std::span(&first, 1)));
+  return memory;
+}
+
+size_t FullyConnected::PersistentBytesBound(const FullyConnectedParams& params) {
+  const FullyConnectedMemory memory = Measure(params, {});
+  return memory.own_bytes + memory.packed_bytes;
 }
 
 size_t FullyConnected::WorkspaceBytes(const FullyConnectedParams& params) {
@@ -88,8 +191,9 @@ size_t FullyConnected::WorkspaceBytes(const FullyConnectedParams& params) {
     return AlignUp(static_cast<size_t>(PartChannels(params) * params.in_channels) * 4);
   if (!IsQuantized(params.weight_dtype)) return 0;
   const auto rows = static_cast<size_t>(params.max_rows);
-  return AlignUp(rows * static_cast<size_t>(params.in_channels) + XNN_EXTRA_BYTES) +
-         AlignUp((rows + kExtraParameters) * sizeof(xnn_quantization_params));
+  return std::max(AlignUp(ScalesBytes(params)),  // of the stand-in
+                  AlignUp(rows * static_cast<size_t>(params.in_channels) + XNN_EXTRA_BYTES) +
+                      AlignUp((rows + kExtraParameters) * sizeof(xnn_quantization_params)));
 }
 
 FullyConnected::Quantized FullyConnected::QuantizedIn(std::span<std::byte> workspace) const {
@@ -105,8 +209,9 @@ FullyConnected::~FullyConnected() {
 }
 
 Status FullyConnected::Create(const FullyConnectedParams& params, Arena& persistent,
-                              std::span<std::byte> workspace) {
+                              std::span<std::byte> workspace, PackedWeights* packed) {
   params_ = params;
+  const XnnpackArenaScope scope(persistent);
   const auto num_parts = static_cast<size_t>(NumParts(params));
   Part* parts = persistent.AllocateArray<Part>(num_parts);
   if (parts == nullptr) return Status::Error(StatusCode::kOutOfMemory, "the persistent arena is full");
@@ -117,52 +222,52 @@ Status FullyConnected::Create(const FullyConnectedParams& params, Arena& persist
   for (size_t i = 0; i < num_parts; ++i) {
     const int64_t begin = static_cast<int64_t>(i) * part_channels;
     Part* part = new (&parts[i]) Part{nullptr, begin};
-    EARSHOT_RETURN_IF_ERROR(
-        CreatePart(begin, std::min(part_channels, params.out_channels - begin), workspace, &part->op));
+    EARSHOT_RETURN_IF_ERROR(CreatePart({.out_channels = std::min(part_channels, params.out_channels - begin),
+                                        .persistent = persistent,
+                                        .workspace = workspace,
+                                        .packed = packed},
+                                       *part));
     parts_ = {parts, i + 1};  // what the destructor deletes
   }
   return Status::Ok();
 }
 
-Status FullyConnected::CreatePart(int64_t out_begin, int64_t out_channels, std::span<std::byte> workspace,
-                                  xnn_operator** op) const {
-  const auto k = static_cast<size_t>(params_.in_channels), n = static_cast<size_t>(out_channels);
-  const auto in_stride =
-      static_cast<size_t>(IsQuantized(params_.weight_dtype) ? params_.in_channels : params_.in_stride);
-  const auto out_stride = static_cast<size_t>(params_.out_stride);
-  const auto first = static_cast<size_t>(out_begin);
-  const float* bias = params_.bias == nullptr ? nullptr : params_.bias + first;
-  xnn_status status = xnn_status_unsupported_parameter;
-  switch (params_.weight_dtype) {
-    case DType::kF32:
-      status = xnn_create_fully_connected_nc_f32(k, n, in_stride, out_stride,
-                                                 reinterpret_cast<const float*>(params_.weights) + first * k,
-                                                 bias, -kUnbounded, kUnbounded, 0, nullptr, nullptr, op);
-      break;
-    case DType::kF16: {
-      float* widened = reinterpret_cast<float*>(workspace.data());
-      const Float16* weights = reinterpret_cast<const Float16*>(params_.weights) + first * k;
-      std::transform(weights, weights + n * k, widened, [](Float16 weight) { return ToFloat(weight); });
-      status = xnn_create_fully_connected_nc_f32(k, n, in_stride, out_stride, widened, bias, -kUnbounded,
-                                                 kUnbounded, 0, nullptr, nullptr, op);
-      break;
-    }
-    case DType::kI8:
-      status = xnn_create_fully_connected_nc_qd8_f32_qc8w(
-          k, n, in_stride, out_stride, reinterpret_cast<const float*>(params_.scales) + first,
-          reinterpret_cast<const int8_t*>(params_.weights) + first * k, bias, -kUnbounded, kUnbounded, 0,
-          nullptr, nullptr, op);
-      break;
-    case DType::kI4:
-      status = xnn_create_fully_connected_nc_qd8_f32_qb4w(
-          k, n, in_stride, out_stride, kI4BlockElems, kInt4ZeroPoint,
-          reinterpret_cast<const uint16_t*>(params_.scales), params_.weights, bias, -kUnbounded, kUnbounded,
-          0, nullptr, nullptr, op);
-      break;
-    case DType::kI32:
-      break;
+Status FullyConnected::CreatePart(const PartSetup& setup, Part& part) const {
+  PackedMatrixKey key;
+  if (setup.packed != nullptr) {
+    key = KeyOf(params_, *setup.packed, part.out_begin, setup.out_channels);
+    if (const auto stored = setup.packed->Find(key); !stored.empty())
+      return CreateFromStored(setup, stored, part);
   }
-  return FromXnnpack(status, "create a dense layer");
+  const auto channels = static_cast<size_t>(setup.out_channels);
+  const Originals originals =
+      OriginalsOf(params_, static_cast<size_t>(part.out_begin), channels, setup.workspace);
+  Packing packing = {.arena = &setup.persistent};
+  EARSHOT_RETURN_IF_ERROR(
+      FromXnnpack(CreateOperator(params_, channels, originals, packing, &part.op), "create a dense layer"));
+  if (setup.packed == nullptr) return Status::Ok();
+  return setup.packed->Add(key, packing.packed, setup.persistent);
+}
+
+Status FullyConnected::CreateFromStored(const PartSetup& setup, std::span<const std::byte> stored,
+                                        Part& part) const {
+  const auto channels = static_cast<size_t>(setup.out_channels);
+  const Originals stand_in = StandIn(params_, setup.workspace);
+  // Kernels believe in the size that they would have packed: a creation that must fail tells it.
+  Packing measured;
+  {
+    alignas(kArenaAlignment) std::byte scratch[kOperatorBytes + kArenaAlignment];
+    Arena arena(scratch);
+    const XnnpackArenaScope scope(arena);
+    xnn_operator* none = nullptr;
+    CreateOperator(params_, channels, stand_in, measured, &none);
+  }
+  if (measured.packed.empty() || measured.packed.size() != stored.size()) {
+    return Status::Error(StatusCode::kInvalidModel, "its packed weights have %zu bytes where %zu are needed",
+                         stored.size(), measured.packed.size());
+  }
+  Packing packing = {.stored = stored.data()};
+  return FromXnnpack(CreateOperator(params_, channels, stand_in, packing, &part.op), "create a dense layer");
 }
 
 Status FullyConnected::Run(Matrix<const float> in, Matrix<float> out, std::span<std::byte> workspace,

@@ -13,6 +13,7 @@
 #include "runtime/core/status.h"
 #include "runtime/core/thread_pool.h"
 #include "runtime/memory/arena.h"
+#include "runtime/xnnpack/packed_weights.h"
 
 struct xnn_operator;
 
@@ -30,10 +31,19 @@ struct FullyConnectedParams {
   const float* bias = nullptr;         // [N] or nullptr; only read by Create
 };
 
+// What Create takes of the persistent arena, at most, on any CPU that XNNPACK supports.
+struct FullyConnectedMemory {
+  size_t own_bytes = 0;
+  size_t packed_bytes = 0;  // more, unless a layer with the same packed_id was created before
+  uint64_t packed_id = 0;
+};
+
 // Lives in an arena: XNNPACK's operators and packed weights too. Not copyable (the operators have one owner).
 class FullyConnected {
  public:
-  // Persistent bytes that Create takes at most, on any CPU that XNNPACK supports.
+  // Reads no weights.
+  static FullyConnectedMemory Measure(const FullyConnectedParams& params, const PackedWeights& packed);
+  // Persistent bytes of a layer by itself.
   static size_t PersistentBytesBound(const FullyConnectedParams& params);
   // Workspace that Create and Run need, 64-byte aligned.
   static size_t WorkspaceBytes(const FullyConnectedParams& params);
@@ -43,9 +53,11 @@ class FullyConnected {
   FullyConnected& operator=(const FullyConnected&) = delete;
   ~FullyConnected();
 
-  // Packs the weights into `persistent`. Errors: kOutOfMemory (arena too small), kUnsupported (XNNPACK
-  // refused).
-  Status Create(const FullyConnectedParams& params, Arena& persistent, std::span<std::byte> workspace);
+  // Takes the packed weights from `packed`, without reading the originals, or packs them into `persistent`
+  // and adds them. `packed` (optional) outlives the layer. Errors: kOutOfMemory (arena too small),
+  // kUnsupported (XNNPACK refused), kInvalidModel (packed weights that are too short).
+  Status Create(const FullyConnectedParams& params, Arena& persistent, std::span<std::byte> workspace,
+                PackedWeights* packed = nullptr);
 
   // in: [M, K], out: [M, N], with the strides given to Create and M <= max_rows. XNN_EXTRA_BYTES past the end
   // of `in` must be readable (arenas see to that). Never allocates.
@@ -53,15 +65,16 @@ class FullyConnected {
              const ThreadPool& pool);
 
  private:
-  // Columns [out_begin, out_begin + out_channels) of the result.
+  // Columns of the result, from out_begin.
   struct Part {
     xnn_operator* op = nullptr;
     int64_t out_begin = 0;
   };
   struct Quantized;
+  struct PartSetup;
 
-  Status CreatePart(int64_t out_begin, int64_t out_channels, std::span<std::byte> workspace,
-                    xnn_operator** op) const;
+  Status CreatePart(const PartSetup& setup, Part& part) const;
+  Status CreateFromStored(const PartSetup& setup, std::span<const std::byte> stored, Part& part) const;
   Status RunParts(const float* in, int64_t rows, Matrix<float> out, const ThreadPool& pool);
   Status QuantizeRows(Matrix<const float> in, const Quantized& quantized, const ThreadPool& pool);
   Status RunQuantized(const Quantized& quantized, int64_t rows, Matrix<float> out, const ThreadPool& pool);

@@ -105,8 +105,8 @@ TEST_CASE("network agrees with the reference implementation") {
   const std::string weights = GENERATE("f32", "f16", "int8", "int4");
   const SafetensorsFile golden = test::ReadSafetensorsFile(
       std::string(EARSHOT_SHARED_DIR "/golden/whisper-") + checkpoint + "-jfk.safetensors");
-  auto model =
-      LoadedWhisper::Open(EARSHOT_TEST_MODELS_DIR "/whisper-" + checkpoint + "." + weights + ".earshot", 2);
+  auto model = LoadedWhisper::Open(
+      EARSHOT_TEST_MODELS_DIR "/whisper-" + checkpoint + "." + weights + ".earshot", {.num_threads = 2});
   const Difference encoder = EncoderDifference(*model, golden);
   const DecoderOutcome decoder = TeacherForced(*model, golden);
   std::printf("%-8s %-5s encoder max %.2e rms %.2e | logits max %.2e rms %.2e | same choice %d of %d\n",

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "platform/audio/audio_reader.h"
@@ -46,12 +47,15 @@ void CountSegment(void* context, const whisper::Segment& segment) {
 
 TEST_CASE("transcribing three minutes allocates nothing") {
   const size_t num_threads = GENERATE(1u, 2u);
-  const std::string weights = GENERATE("int8", "f32");
+  const auto [weights, packed] =
+      GENERATE(std::pair("int8", ""), std::pair("f32", ""),
+               std::pair("int8", EARSHOT_TEST_MODELS_DIR "/whisper-tiny.en.int8.packed"));
   const auto audio = DecodeAudioFile(EARSHOT_SHARED_DIR "/corpus/clips/long-ls-237-134500.flac", {});
   REQUIRE(audio.ok());
   REQUIRE(audio->size() > size_t{180} * 16000);
   auto model =
-      LoadedWhisper::Open(EARSHOT_TEST_MODELS_DIR "/whisper-tiny.en." + weights + ".earshot", num_threads);
+      LoadedWhisper::Open(EARSHOT_TEST_MODELS_DIR "/whisper-tiny.en." + std::string(weights) + ".earshot",
+                          {.num_threads = num_threads, .packed_weights = packed});
   Counts counts;
   whisper::Summary summary;
   const whisper::Sink sink = {.context = &counts, .on_segment = CountSegment};
@@ -78,7 +82,7 @@ TEST_CASE("tracing allocates nothing, and drops what does not fit") {
   const auto file = MappedFile::Open(kModel);
   REQUIRE(file.ok());
   cli::OpTrace trace(Program::Load(file->bytes()).value(), 500);
-  auto model = LoadedWhisper::Open(kModel, 2, trace.observer());
+  auto model = LoadedWhisper::Open(kModel, {.num_threads = 2, .observer = trace.observer()});
   const whisper::Sink sink = {.context = &trace,
                               .on_progress = [](void* context, int64_t processed_ms, int64_t) {
                                 static_cast<cli::OpTrace*>(context)->EndWindow(processed_ms);
@@ -99,7 +103,8 @@ TEST_CASE("tracing allocates nothing, and drops what does not fit") {
 
 TEST_CASE("the memory stated before is the memory taken, within 3 percent") {
   const std::string weights = GENERATE("f32", "f16", "int8", "int4");
-  auto model = LoadedWhisper::Open(EARSHOT_TEST_MODELS_DIR "/whisper-tiny.en." + weights + ".earshot", 2);
+  auto model = LoadedWhisper::Open(EARSHOT_TEST_MODELS_DIR "/whisper-tiny.en." + weights + ".earshot",
+                                   {.num_threads = 2});
   const auto stated_bytes = static_cast<double>(model->measured.total_bytes());
   const auto used_bytes = static_cast<double>(model->session.used().total_bytes());
   INFO("stated " << stated_bytes << ", used " << used_bytes);

@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "runtime/engine/packed_model.h"
+
 namespace earshot::test {
 namespace {
 
@@ -15,18 +17,23 @@ T ValueOrThrow(Result<T> result) {
 
 }  // namespace
 
-std::unique_ptr<LoadedWhisper> LoadedWhisper::Open(const std::string& path, size_t num_threads,
-                                                   const OpObserver& observer) {
+std::unique_ptr<LoadedWhisper> LoadedWhisper::Open(const std::string& path, const Options& wanted) {
   MappedFile file = ValueOrThrow(MappedFile::Open(path));
-  WorkerThreads threads = ValueOrThrow(WorkerThreads::Start(num_threads));
+  WorkerThreads threads = ValueOrThrow(WorkerThreads::Start(wanted.num_threads));
   Program program = ValueOrThrow(Program::Load(file.bytes()));
-  SessionOptions options = {.pool = threads.pool(), .observer = observer};
+  SessionOptions options = {.pool = threads.pool(), .observer = wanted.observer};
+  std::unique_ptr<MappedFile> packed_file;
+  if (!wanted.packed_weights.empty()) {
+    packed_file = std::make_unique<MappedFile>(ValueOrThrow(MappedFile::Open(wanted.packed_weights)));
+    options.packed_weights = ValueOrThrow(LoadPackedWeights(program, packed_file->bytes(), threads.pool()));
+  }
   const MemoryRequirements measured = ValueOrThrow(whisper::WhisperSession::Measure(program, options));
   MemoryBlock memory = ValueOrThrow(MemoryBlock::Allocate(measured.total_bytes()));
   whisper::WhisperSession session =
       ValueOrThrow(whisper::WhisperSession::Create(program, memory.bytes(), options));
   return std::make_unique<LoadedWhisper>(LoadedWhisper{std::move(file), std::move(threads), program,
-                                                       std::move(memory), measured, std::move(session)});
+                                                       std::move(memory), measured, std::move(packed_file),
+                                                       std::move(session)});
 }
 
 }  // namespace earshot::test

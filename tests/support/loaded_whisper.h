@@ -19,11 +19,16 @@ struct LoadedWhisper {
   Program program;
   MemoryBlock memory;
   MemoryRequirements measured;
+  std::unique_ptr<MappedFile> packed_file;  // nullptr: none is used
   whisper::WhisperSession session;
 
+  struct Options {
+    size_t num_threads = 1;
+    OpObserver observer = {};
+    std::string packed_weights = {};  // a file; empty: pack at the start
+  };
   // Throws std::runtime_error with the message of the status.
-  static std::unique_ptr<LoadedWhisper> Open(const std::string& path, size_t num_threads,
-                                             const OpObserver& observer = {});
+  static std::unique_ptr<LoadedWhisper> Open(const std::string& path, const Options& options);
 };
 
 }  // namespace earshot::test

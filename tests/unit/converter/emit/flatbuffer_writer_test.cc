@@ -11,6 +11,7 @@
 #include "converter/ir/graph_builder.h"
 #include "converter/plan/memory_planner.h"
 #include "converter/quantize/quantize.h"
+#include "runtime/core/xxh64.h"
 #include "runtime/schema/model_generated.h"
 #include "runtime/schema/validate.h"
 
@@ -129,6 +130,13 @@ TEST_CASE("a written file passes the validation that every load performs") {
 }
 
 TEST_CASE("the same graph gives the same bytes") { CHECK(Write(MakeGraph()) == Write(MakeGraph())); }
+
+TEST_CASE("the checksum of the weights is that of the whole segment") {
+  const auto file = Write(MakeGraph());
+  const Parsed parsed = Parse(file);
+  REQUIRE(parsed.model->weights_xxh64().has_value());
+  CHECK(*parsed.model->weights_xxh64() == Xxh64Of(parsed.weights));
+}
 
 TEST_CASE("tensors lie aligned, without overlap, with their bytes unchanged and zeros between") {
   const ir::Graph graph = MakeGraph();

@@ -106,10 +106,7 @@ std::vector<float> Run(DType dtype, const Weights& weights, const std::vector<fl
   Arena arena(memory.bytes());
   FullyConnected layer;
   std::vector<float> out(static_cast<size_t>(rows * kOutChannels), -1.0f);
-  {
-    const XnnpackArenaScope scope(arena);
-    REQUIRE(layer.Create(params, arena, workspace.bytes()).ok());
-  }
+  REQUIRE(layer.Create(params, arena, workspace.bytes()).ok());
   std::ranges::fill(workspace.bytes(), std::byte{0xFF});
   REQUIRE(layer
               .Run({in.data(), rows, kInChannels, kInChannels},
@@ -156,6 +153,65 @@ TEST_CASE("a dense layer computes every row, however many there are") {
       }
     }
   }
+}
+
+// Two layers and the memory they took.
+struct TwoLayers {
+  TwoLayers(const FullyConnectedParams& first_params, const FullyConnectedParams& second_params)
+      : memory(MemoryBlock::Allocate(size_t{1} << 20).value()),
+        workspace(MemoryBlock::Allocate(size_t{1} << 16).value()),
+        arena(memory.bytes()) {
+    REQUIRE(InitializeXnnpack().ok());
+    REQUIRE(first.Create(first_params, arena, workspace.bytes(), &packed).ok());
+    const size_t before_bytes = arena.required_bytes();
+    REQUIRE(second.Create(second_params, arena, workspace.bytes(), &packed).ok());
+    second_bytes = arena.required_bytes() - before_bytes;
+    packed.ForEachAdded([this](const PackedMatrixKey&, std::span<const std::byte>) { ++num_packed; });
+  }
+
+  MemoryBlock memory, workspace;
+  Arena arena;
+  PackedWeights packed;
+  FullyConnected first, second;
+  size_t second_bytes = 0;
+  int num_packed = 0;
+};
+
+TEST_CASE("layers with the same weights and bias share one packed copy, others do not") {
+  const DType dtype = GENERATE(DType::kF32, DType::kF16, DType::kI8, DType::kI4);
+  Pcg32 random(1);
+  const Weights weights = MakeWeights(dtype, random);
+  const std::vector<float> bias(kOutChannels, 0.5f);
+  const FullyConnectedParams prefill = {.weight_dtype = dtype,
+                                        .in_channels = kInChannels,
+                                        .out_channels = kOutChannels,
+                                        .in_stride = kInChannels,
+                                        .out_stride = kOutChannels,
+                                        .max_rows = 7,
+                                        .weights = weights.data.data(),
+                                        .scales = weights.scales.data(),
+                                        .bias = bias.data()};
+  FullyConnectedParams decode = prefill;
+  decode.max_rows = 1;
+  decode.out_stride = 2 * kOutChannels;
+  TwoLayers same(prefill, decode);
+  CHECK(same.num_packed == 1);
+  CHECK(same.second_bytes <= FullyConnected::Measure(decode, same.packed).own_bytes);
+  std::vector<float> in(kInChannels + 32, 0.25f);  // XNNPACK reads past the end
+  std::vector<float> first_out(kOutChannels), second_out(kOutChannels);
+  REQUIRE(same.first
+              .Run({in.data(), 1, kInChannels, kInChannels},
+                   {first_out.data(), 1, kOutChannels, kOutChannels}, same.workspace.bytes(), ThreadPool())
+              .ok());
+  REQUIRE(same.second
+              .Run({in.data(), 1, kInChannels, kInChannels},
+                   {second_out.data(), 1, kOutChannels, 2 * kOutChannels}, same.workspace.bytes(),
+                   ThreadPool())
+              .ok());
+  CHECK(first_out == second_out);
+
+  decode.bias = nullptr;
+  CHECK(TwoLayers(prefill, decode).num_packed == 2);
 }
 
 }  // namespace
