@@ -231,7 +231,7 @@ class Inputs(EarshotTest):
         path.write_bytes(content)
         for result in (transcribe(path), transcribe("-", input=bytes(content))):
             self.assert_ok(result)
-            self.assertEqual(result.stdout, transcribe(BECKETT).stdout)
+            self.assert_has_words(result.stdout, BECKETT_WORDS)  # what follows the samples is heard, too: a comma may change
             self.assertNotIn("warning", result.stderr)
 
     def test_no_samples_give_no_text(self):
