@@ -41,6 +41,8 @@ class MethodBuilder {
   int AddSymbol(std::string name, int64_t maximum, int64_t minimum = 1);
   int AddInput(NamedMatrix matrix) { return AddMatrix(ValueKind::kInput, std::move(matrix)); }
   int AddOutput(NamedMatrix matrix) { return AddMatrix(ValueKind::kOutput, std::move(matrix)); }
+  // A result with a name of its own, for ApplyInto.
+  int AddActivation(NamedMatrix matrix) { return AddMatrix(ValueKind::kActivation, std::move(matrix)); }
 
   // The value that stands for a tensor or state of the graph; the same one each time.
   int Constant(int tensor);

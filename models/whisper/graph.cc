@@ -73,7 +73,8 @@ Caches AddCaches(ir::Graph& graph, const Config& config) {
   return caches;
 }
 
-// `encode`: mel [2S, num_mels] -> encoder_output [S, d], and the cross-attention caches.
+// `encode`: mel [2S, num_mels] -> the cross-attention caches. encoder_output [S, d] is the activation that
+// lives last: it can be looked at until something else runs, and needs no memory of its own.
 class Encoder {
  public:
   Encoder(const Config& config, LayerBuilder& layers)
@@ -86,8 +87,8 @@ class Encoder {
         {.name = "mel", .rows = ir::Dim::Of(frames, 2), .cols = ir::Dim::Fixed(config_.num_mels)});
     int x = AddPositions(Convolve(mel));
     for (int64_t layer = 0; layer < config_.encoder_layers; ++layer) x = Block(layer, x);
-    const int output =
-        method_.AddOutput({.name = "encoder_output", .rows = frames_, .cols = ir::Dim::Fixed(config_.width)});
+    const int output = method_.AddActivation(
+        {.name = "encoder_output", .rows = frames_, .cols = ir::Dim::Fixed(config_.width)});
     layers_.LayerNormInto({"encoder.norm", "model.encoder.layer_norm"}, x, output);
     for (int64_t layer = 0; layer < config_.decoder_layers; ++layer) {
       FillCrossCache(layer, output, caches.cross[static_cast<size_t>(layer)]);

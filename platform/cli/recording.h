@@ -37,7 +37,7 @@ class Recording {
   static constexpr size_t kMaxStepBack = 35 * 16000;  // samples
 
  private:
-  static constexpr size_t kCapacity = size_t{1} << 20;  // samples: 65 s
+  static constexpr size_t kCapacity = 48 * 16000;  // samples
 
   explicit Recording(std::string path) : path_(std::move(path)) {}
   Status Rewind();

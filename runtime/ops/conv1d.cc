@@ -129,7 +129,9 @@ Result<ConvPlan> Plan(const OpSetup& setup) {
                 .max_rows = std::min(kTileRows, std::max<int64_t>(out.rows, 1)),
                 .weights = setup.constants[1].data.data(),
                 .scales = setup.constants[1].scales.data(),
-                .bias = has_bias ? reinterpret_cast<const float*>(setup.constants[2].data.data()) : nullptr};
+                .bias = has_bias ? reinterpret_cast<const float*>(setup.constants[2].data.data()) : nullptr,
+                .release = setup.release_weights,
+                .release_context = setup.release_context};
   // One more cache line, since XNNPACK may read a little past the last row.
   plan.tile_bytes =
       AlignUp(static_cast<size_t>(plan.dense.max_rows * weight.cols) * sizeof(float)) + kArenaAlignment;
@@ -152,7 +154,6 @@ Result<OpKernel*> Create(const OpSetup& setup, Arena& persistent, std::span<std:
     kernel->~OpKernel();
     return status;
   }
-  if (setup.release_weights != nullptr) setup.release_weights(setup.release_context, setup.constants[1].data);
   return kernel;
 }
 

@@ -80,7 +80,9 @@ Result<FullyConnectedParams> PlanLayer(const OpSetup& setup, size_t index, int64
                               .max_rows = std::min(kTileRows, setup.operands.inputs[0].rows),
                               .weights = data.data.data(),
                               .scales = data.scales.data(),
-                              .bias = reinterpret_cast<const float*>(setup.constants[index + 1].data.data())};
+                              .bias = reinterpret_cast<const float*>(setup.constants[index + 1].data.data()),
+                              .release = setup.release_weights,
+                              .release_context = setup.release_context};
 }
 
 Result<FeedForwardPlan> Plan(const OpSetup& setup) {
@@ -123,10 +125,6 @@ Result<OpKernel*> Create(const OpSetup& setup, Arena& persistent, std::span<std:
       !status.ok()) {
     kernel->~OpKernel();
     return status;
-  }
-  if (setup.release_weights != nullptr) {
-    for (const size_t weight : {size_t{1}, size_t{3}})
-      setup.release_weights(setup.release_context, setup.constants[weight].data);
   }
   return kernel;
 }

@@ -133,7 +133,9 @@ Result<LinearPlan> Plan(const OpSetup& setup) {
                 .max_rows = plan.converts ? std::min(in.rows, kConvertTileRows) : in.rows,
                 .weights = setup.constants[1].data.data(),
                 .scales = setup.constants[1].scales.data(),
-                .bias = has_bias ? reinterpret_cast<const float*>(setup.constants[2].data.data()) : nullptr};
+                .bias = has_bias ? reinterpret_cast<const float*>(setup.constants[2].data.data()) : nullptr,
+                .release = setup.release_weights,
+                .release_context = setup.release_context};
   if (plan.converts)
     plan.tile_bytes = AlignUp(static_cast<size_t>(plan.dense.max_rows * out.cols) * sizeof(float));
   plan.dense_workspace_bytes = FullyConnected::WorkspaceBytes(plan.dense);
@@ -156,7 +158,6 @@ Result<OpKernel*> Create(const OpSetup& setup, Arena& persistent, std::span<std:
     kernel->~OpKernel();
     return status;
   }
-  if (setup.release_weights != nullptr) setup.release_weights(setup.release_context, setup.constants[1].data);
   return kernel;
 }
 

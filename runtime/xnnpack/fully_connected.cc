@@ -36,12 +36,18 @@ static_assert(kExtraParameters >= XNN_EXTRA_QUANTIZATION_PARAMS);
 // at a time.
 constexpr int64_t kWidenBytes = 4 << 20;
 
+// Larger int8 matrices (vocabularies) are packed in slices of about this size, so that the whole matrix and
+// its packed copy are never in memory at once.
+constexpr int64_t kInt8SliceBytes = 8 << 20;
+
 int64_t RoundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 int64_t PartChannels(const FullyConnectedParams& params) {
-  if (params.weight_dtype != DType::kF16) return params.out_channels;
-  const int64_t fit = kWidenBytes / (params.in_channels * 4) / kMaxChannelTile * kMaxChannelTile;
-  return std::min(params.out_channels, std::max(fit, kMaxChannelTile));
+  int64_t fit = params.out_channels;
+  if (params.weight_dtype == DType::kF16) fit = kWidenBytes / (params.in_channels * 4);
+  if (params.weight_dtype == DType::kI8) fit = kInt8SliceBytes / params.in_channels;
+  if (fit >= params.out_channels) return params.out_channels;
+  return std::min(params.out_channels, std::max(fit / kMaxChannelTile * kMaxChannelTile, kMaxChannelTile));
 }
 
 int64_t NumParts(const FullyConnectedParams& params) {
@@ -89,6 +95,10 @@ Originals OriginalsOf(const FullyConnectedParams& params, size_t out_begin, size
   const auto k = static_cast<size_t>(params.in_channels);
   Originals originals = {params.weights, params.scales,
                          params.bias == nullptr ? nullptr : params.bias + out_begin};
+  if (params.weight_dtype == DType::kI8) {
+    originals.weights = params.weights + out_begin * k;
+    originals.scales = params.scales + out_begin * sizeof(float);
+  }
   if (params.weight_dtype != DType::kF16) return originals;
   float* widened = reinterpret_cast<float*>(workspace.data());
   const Float16* weights = reinterpret_cast<const Float16*>(params.weights) + out_begin * k;
@@ -228,8 +238,17 @@ Status FullyConnected::Create(const FullyConnectedParams& params, Arena& persist
                                         .packed = packed},
                                        *part));
     parts_ = {parts, i + 1};  // what the destructor deletes
+    ReleaseOriginals(begin, std::min(part_channels, params.out_channels - begin));
   }
   return Status::Ok();
+}
+
+void FullyConnected::ReleaseOriginals(int64_t out_begin, int64_t out_channels) const {
+  if (params_.release == nullptr) return;
+  const auto bytes_of = [this](int64_t channels) {
+    return DTypeBytes(params_.weight_dtype, static_cast<size_t>(channels * params_.in_channels));
+  };
+  params_.release(params_.release_context, {params_.weights + bytes_of(out_begin), bytes_of(out_channels)});
 }
 
 Status FullyConnected::CreatePart(const PartSetup& setup, Part& part) const {
@@ -305,18 +324,21 @@ Status FullyConnected::QuantizeRows(Matrix<const float> in, const Quantized& qua
 
 Status FullyConnected::RunQuantized(const Quantized& quantized, int64_t rows, Matrix<float> out,
                                     const ThreadPool& pool) {
-  xnn_operator* op = parts_[0].op;
   const auto m = static_cast<size_t>(rows);
   const bool int8 = params_.weight_dtype == DType::kI8;
-  xnn_status status = int8 ? xnn_reshape_fully_connected_nc_qd8_f32_qc8w(op, m, pool.native())
-                           : xnn_reshape_fully_connected_nc_qd8_f32_qb4w(op, m, pool.native());
-  if (status == xnn_status_success) {
-    status =
-        int8 ? xnn_setup_fully_connected_nc_qd8_f32_qc8w(op, quantized.rows, out.data, quantized.parameters)
-             : xnn_setup_fully_connected_nc_qd8_f32_qb4w(op, quantized.rows, out.data, quantized.parameters);
+  for (const Part& part : parts_) {
+    float* to = out.data + part.out_begin;
+    xnn_status status = int8 ? xnn_reshape_fully_connected_nc_qd8_f32_qc8w(part.op, m, pool.native())
+                             : xnn_reshape_fully_connected_nc_qd8_f32_qb4w(part.op, m, pool.native());
+    if (status == xnn_status_success) {
+      status =
+          int8 ? xnn_setup_fully_connected_nc_qd8_f32_qc8w(part.op, quantized.rows, to, quantized.parameters)
+               : xnn_setup_fully_connected_nc_qd8_f32_qb4w(part.op, quantized.rows, to, quantized.parameters);
+    }
+    if (status == xnn_status_success) status = xnn_run_operator(part.op, pool.native());
+    EARSHOT_RETURN_IF_ERROR(FromXnnpack(status, "run a dense layer"));
   }
-  if (status == xnn_status_success) status = xnn_run_operator(op, pool.native());
-  return FromXnnpack(status, "run a dense layer");
+  return Status::Ok();
 }
 
 }  // namespace earshot

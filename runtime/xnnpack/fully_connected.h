@@ -29,6 +29,9 @@ struct FullyConnectedParams {
   const std::byte* weights = nullptr;  // [N, K] in the layout of DType; only read by Create
   const std::byte* scales = nullptr;   // kI8: f32 [N]; kI4: bf16 [N, K / 32]; only read by Create
   const float* bias = nullptr;         // [N] or nullptr; only read by Create
+  // Told of weights that Create has packed: their memory need not stay. May be null.
+  void (*release)(void* context, std::span<const std::byte> weights) = nullptr;
+  void* release_context = nullptr;
 };
 
 // What Create takes of the persistent arena, at most, on any CPU that XNNPACK supports.
@@ -75,6 +78,7 @@ class FullyConnected {
 
   Status CreatePart(const PartSetup& setup, Part& part) const;
   Status CreateFromStored(const PartSetup& setup, std::span<const std::byte> stored, Part& part) const;
+  void ReleaseOriginals(int64_t out_begin, int64_t out_channels) const;
   Status RunParts(const float* in, int64_t rows, Matrix<float> out, const ThreadPool& pool);
   Status QuantizeRows(Matrix<const float> in, const Quantized& quantized, const ThreadPool& pool);
   Status RunQuantized(const Quantized& quantized, int64_t rows, Matrix<float> out, const ThreadPool& pool);

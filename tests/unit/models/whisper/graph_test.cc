@@ -231,7 +231,7 @@ TEST_CASE("Methods, symbols, inputs, outputs and states are those of the contrac
   CHECK(ValueNamed(encode, "mel").kind == ir::ValueKind::kInput);
   CHECK(ValueNamed(encode, "mel").rows == ir::Dim::Of(0, 2));
   CHECK(ValueNamed(encode, "mel").cols == ir::Dim::Fixed(4));
-  CHECK(ValueNamed(encode, "encoder_output").kind == ir::ValueKind::kOutput);
+  CHECK(ValueNamed(encode, "encoder_output").kind == ir::ValueKind::kActivation);
   CHECK(ValueNamed(decode, "token_ids").dtype == DType::kI32);
   CHECK(ValueNamed(decode, "logits").rows == ir::Dim::Fixed(1));
   CHECK(ValueNamed(decode, "logits").cols == ir::Dim::Fixed(40));

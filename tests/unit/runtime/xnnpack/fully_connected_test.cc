@@ -155,6 +155,65 @@ TEST_CASE("a dense layer computes every row, however many there are") {
   }
 }
 
+TEST_CASE("a large int8 matrix is packed in slices, and each is given back before the next is packed") {
+  constexpr int64_t kWide = 2048, kMany = 8192 + 40;  // 16.9 MB: three slices
+  std::vector<int8_t> weights(static_cast<size_t>(kMany * kWide));
+  for (size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<int8_t>(i % 251) - 125;
+  std::vector<float> scales(static_cast<size_t>(kMany));
+  for (size_t n = 0; n < scales.size(); ++n) scales[n] = 0.001f * static_cast<float>(n % 7 + 1);
+  std::vector<std::span<const std::byte>> released;
+  const FullyConnectedParams params = {
+      .weight_dtype = DType::kI8,
+      .in_channels = kWide,
+      .out_channels = kMany,
+      .in_stride = kWide,
+      .out_stride = kMany,
+      .max_rows = 2,
+      .weights = reinterpret_cast<const std::byte*>(weights.data()),
+      .scales = reinterpret_cast<const std::byte*>(scales.data()),
+      .release =
+          [](void* context, std::span<const std::byte> bytes) {
+            static_cast<std::vector<std::span<const std::byte>>*>(context)->push_back(bytes);
+          },
+      .release_context = &released};
+  REQUIRE(InitializeXnnpack().ok());
+  const auto memory = MemoryBlock::Allocate(FullyConnected::PersistentBytesBound(params)).value();
+  const auto workspace = MemoryBlock::Allocate(FullyConnected::WorkspaceBytes(params)).value();
+  Arena arena(memory.bytes());
+  FullyConnected layer;
+  REQUIRE(layer.Create(params, arena, workspace.bytes()).ok());
+  REQUIRE(released.size() == 3);
+  const std::byte* next = params.weights;
+  for (const auto bytes : released) {
+    CHECK(bytes.data() == next);
+    next += bytes.size();
+  }
+  CHECK(next == params.weights + weights.size());
+
+  std::vector<float> in(2 * kWide + 32), out(2 * kMany);
+  for (size_t i = 0; i < 2 * kWide; ++i) in[i] = static_cast<float>(i * 7 % 3) - 1.0f;
+  REQUIRE(
+      layer.Run({in.data(), 2, kWide, kWide}, {out.data(), 2, kMany, kMany}, workspace.bytes(), ThreadPool())
+          .ok());
+  for (int64_t m = 0; m < 2; ++m) {
+    for (int64_t n = 0; n < kMany; ++n) {
+      int64_t sum = 0;
+      for (int64_t k = 0; k < kWide; ++k) {
+        sum += static_cast<int64_t>(in[static_cast<size_t>(m * kWide + k)]) *
+               weights[static_cast<size_t>(n * kWide + k)];
+      }
+      const double expected = static_cast<double>(sum) * double{scales[static_cast<size_t>(n)]};
+      const double got = double{out[static_cast<size_t>(m * kMany + n)]};
+      // -1 and 1 lie between two of 256 steps: off by up to half of one, as every product then is.
+      double magnitude = 0;
+      for (int64_t k = 0; k < kWide; ++k) magnitude += std::abs(weights[static_cast<size_t>(n * kWide + k)]);
+      const double step = 2.0 / 255;
+      if (!(std::abs(got - expected) <= magnitude * step * double{scales[static_cast<size_t>(n)]}))
+        FAIL("row " << m << ", column " << n << ": " << got << " instead of " << expected);
+    }
+  }
+}
+
 // Two layers and the memory they took.
 struct TwoLayers {
   TwoLayers(const FullyConnectedParams& first_params, const FullyConnectedParams& second_params)
