@@ -64,7 +64,7 @@ class EmbeddingKernel final : public OpKernel {
     }
   }
 
-  // A read of a mapped file brings in some 64 KiB around it too; over thousands of tokens that is the whole
+  // A read of a mapped file brings in 64 KiB to 2 MB around it too; over some tokens that is the whole
   // table. Giving them back for every token would cost more than the rows, above all where several threads
   // share the mapping.
   void Release() {
@@ -72,7 +72,7 @@ class EmbeddingKernel final : public OpKernel {
     if (release_weights_ != nullptr) release_weights_(release_context_, table_);
   }
 
-  static constexpr int64_t kMaxRowsInMemory = 16;
+  static constexpr int64_t kMaxRowsInMemory = 4;
 
   std::span<const std::byte> table_;
   const std::byte* scales_;
