@@ -8,6 +8,7 @@
 #include <new>
 
 #include "runtime/core/float16.h"
+#include "runtime/core/typed_bytes.h"
 
 namespace earshot {
 namespace {
@@ -95,8 +96,8 @@ size_t FullyConnected::WorkspaceBytes(const FullyConnectedParams& params) {
 FullyConnected::Quantized FullyConnected::QuantizedIn(std::span<std::byte> workspace) const {
   const size_t rows_bytes =
       AlignUp(static_cast<size_t>(params_.max_rows * params_.in_channels) + XNN_EXTRA_BYTES);
-  return {reinterpret_cast<int8_t*>(workspace.data()),
-          reinterpret_cast<xnn_quantization_params*>(workspace.data() + rows_bytes)};
+  return {ElementsAt<int8_t>(workspace.data()),
+          ElementsAt<xnn_quantization_params>(workspace.data() + rows_bytes)};
 }
 
 FullyConnected::~FullyConnected() {
@@ -136,12 +137,12 @@ Status FullyConnected::CreatePart(int64_t out_begin, int64_t out_channels, std::
   switch (params_.weight_dtype) {
     case DType::kF32:
       status = xnn_create_fully_connected_nc_f32(k, n, in_stride, out_stride,
-                                                 reinterpret_cast<const float*>(params_.weights) + first * k,
-                                                 bias, -kUnbounded, kUnbounded, 0, nullptr, nullptr, op);
+                                                 ElementsAt<float>(params_.weights) + first * k, bias,
+                                                 -kUnbounded, kUnbounded, 0, nullptr, nullptr, op);
       break;
     case DType::kF16: {
-      float* widened = reinterpret_cast<float*>(workspace.data());
-      const Float16* weights = reinterpret_cast<const Float16*>(params_.weights) + first * k;
+      float* widened = ElementsAt<float>(workspace.data());
+      const Float16* weights = ElementsAt<Float16>(params_.weights) + first * k;
       std::transform(weights, weights + n * k, widened, [](Float16 weight) { return ToFloat(weight); });
       status = xnn_create_fully_connected_nc_f32(k, n, in_stride, out_stride, widened, bias, -kUnbounded,
                                                  kUnbounded, 0, nullptr, nullptr, op);
@@ -149,15 +150,14 @@ Status FullyConnected::CreatePart(int64_t out_begin, int64_t out_channels, std::
     }
     case DType::kI8:
       status = xnn_create_fully_connected_nc_qd8_f32_qc8w(
-          k, n, in_stride, out_stride, reinterpret_cast<const float*>(params_.scales) + first,
-          reinterpret_cast<const int8_t*>(params_.weights) + first * k, bias, -kUnbounded, kUnbounded, 0,
-          nullptr, nullptr, op);
+          k, n, in_stride, out_stride, ElementsAt<float>(params_.scales) + first,
+          ElementsAt<int8_t>(params_.weights) + first * k, bias, -kUnbounded, kUnbounded, 0, nullptr, nullptr,
+          op);
       break;
     case DType::kI4:
       status = xnn_create_fully_connected_nc_qd8_f32_qb4w(
-          k, n, in_stride, out_stride, kI4BlockElems, kInt4ZeroPoint,
-          reinterpret_cast<const uint16_t*>(params_.scales), params_.weights, bias, -kUnbounded, kUnbounded,
-          0, nullptr, nullptr, op);
+          k, n, in_stride, out_stride, kI4BlockElems, kInt4ZeroPoint, ElementsAt<uint16_t>(params_.scales),
+          params_.weights, bias, -kUnbounded, kUnbounded, 0, nullptr, nullptr, op);
       break;
     case DType::kI32:
       break;
