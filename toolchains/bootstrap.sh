@@ -3,7 +3,7 @@
 #
 #   toolchains/bootstrap.sh ARCH [DIR]     ARCH: amd64 | arm64 | armhf     DIR: default .deps in the project
 #
-# Result: DIR/ARCH/usr/{include,lib}, DIR/host/bin/{flatc,qemu-aarch64,qemu-arm}, DIR/ARCH.stamp (what is in the prefix).
+# Result: DIR/ARCH/usr/{include,lib,share/licences}, DIR/host/bin/{flatc,qemu-aarch64,qemu-arm}, DIR/ARCH.stamp (what is in the prefix).
 #
 # All libraries are static, so that the programs need nothing but the C and C++ libraries of the board. Debian has most of
 # them as shared libraries only, and too old ones in Debian 12. Hence their sources and headers come, signature checked, from
@@ -149,6 +149,26 @@ download_sources() {
   local name
   for name in xnnpack pthreadpool fxdiv highway kissfft; do unpack_source "$LIBRARY_SUITE" "$name"; done
   unpack_source "$NEWER_SUITES" cpuinfo
+  keep_licences_of_sources
+}
+
+# What we link has to be shipped with its licence: $PREFIX/share/licences/NAME/.
+keep_licences_of_sources() {
+  local name
+  for name in xnnpack pthreadpool fxdiv highway kissfft cpuinfo; do
+    mkdir -p "$PREFIX/share/licences/$name"
+    find "$WORK/src/$name" -maxdepth 1 \( -iname 'licen[cs]e*' -o -iname 'copying*' \) -type f \
+      -exec cp -t "$PREFIX/share/licences/$name" {} +
+    [ -n "$(ls "$PREFIX/share/licences/$name")" ] || die "the sources of $name have no licence"
+  done
+}
+
+keep_licences_of_packages() {
+  local file package
+  for file in "$PREFIX"/share/doc/*/copyright; do
+    package=$(basename "$(dirname "$file")")
+    install -D -m 644 "$file" "$PREFIX/share/licences/$package/copyright"
+  done
 }
 
 download_packaged_libraries() {
@@ -157,7 +177,8 @@ download_packaged_libraries() {
   unpack_packages "$NEWER_SUITES" "$ARCH" "$WORK/prefix" libminiaudio-dev
   unpack_packages "$CODENAME" "$ARCH" "$WORK/prefix" zlib1g-dev libspeexdsp-dev libutf8proc-dev
   rm -f "$PREFIX/lib/$TRIPLET"/*.so # links to shared libraries that are not here
-  unpack_packages "$CATCH2_SUITE" "$ARCH" "$WORK/prefix" libcatch2-dev
+  keep_licences_of_packages
+  unpack_packages "$CATCH2_SUITE" "$ARCH" "$WORK/prefix" libcatch2-dev # for tests, not shipped
   rm -rf "$PREFIX/share/doc" "$PREFIX/share/man" "$PREFIX/share/lintian"
 }
 

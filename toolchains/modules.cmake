@@ -15,6 +15,18 @@ function(earshot_device_module name)
   target_compile_options(earshot_${name} PRIVATE -fno-exceptions -fno-rtti)
 endfunction()
 
+# earshot_program(name SOURCES a.cc ... [DEPENDS target ...]): a program that is shipped. With the C++ runtime inside it needs
+# nothing from a board but its C library.
+function(earshot_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE earshot_options ${ARG_DEPENDS})
+  target_compile_definitions(${name} PRIVATE EARSHOT_VERSION="${PROJECT_VERSION}")
+  if(NOT EARSHOT_SANITIZE AND NOT EARSHOT_FUZZ)
+    target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc)
+  endif()
+endfunction()
+
 # earshot_test(name SOURCES a_test.cc ... [DEPENDS target ...] [LABELS label ...] [WHOLE] [TIMEOUT seconds]): a Catch2
 # program. ctest runs each test case by itself or, with WHOLE (cases that share a costly set-up), the program at once.
 # The working directory is the project's root, so that tests name their data as "tests/..." and "models/downloads/...".

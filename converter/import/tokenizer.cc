@@ -109,7 +109,7 @@ class TokenCollector {
   Status CheckTextIsWhole() const {
     const auto end = tokenizer_.special_tokens.find("<|endoftext|>");
     if (end == tokenizer_.special_tokens.end()) return Status::Ok();
-    const auto end_of_text = names_.begin() + end->second;
+    const auto end_of_text = names_.begin() + static_cast<ptrdiff_t>(end->second);
     const auto hole = std::find(names_.begin(), end_of_text, std::nullopt);
     if (hole == end_of_text) return Status::Ok();
     return Status::Error(StatusCode::kInvalidModel,

@@ -70,7 +70,7 @@ std::vector<Lifetime> ActivationLifetimes(const ir::Method& method) {
 uint64_t LargestBytes(const ir::Method& method, const ir::Value& value) {
   const int64_t rows = ir::RangeOf(value.rows, method.symbols).largest;
   const int64_t cols = ir::RangeOf(value.cols, method.symbols).largest;
-  return DTypeBytes(value.dtype, static_cast<size_t>(rows) * static_cast<size_t>(cols));
+  return DTypeBytes(value.dtype, static_cast<uint64_t>(rows) * static_cast<uint64_t>(cols));
 }
 
 std::vector<Buffer> MakeBuffers(const ir::Method& method) {

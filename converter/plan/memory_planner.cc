@@ -22,8 +22,8 @@ uint64_t PlanStates(ir::Graph& graph) {
   uint64_t end = 0;
   for (ir::State& state : graph.states) {
     state.offset_bytes = end;
-    end +=
-        AlignUp(DTypeBytes(state.dtype, static_cast<size_t>(state.rows) * static_cast<size_t>(state.cols)));
+    end += AlignUp(
+        DTypeBytes(state.dtype, static_cast<uint64_t>(state.rows) * static_cast<uint64_t>(state.cols)));
   }
   return WithTail(end);
 }

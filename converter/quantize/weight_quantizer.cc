@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "runtime/core/float16.h"
+#include "runtime/core/typed_bytes.h"
 #include "runtime/kernels/kernels.h"
 
 namespace earshot::quantize {
@@ -116,7 +117,7 @@ void EncodeTensor(ir::Tensor& tensor, DType dtype) {
   const auto rows = static_cast<size_t>(tensor.rows), cols = static_cast<size_t>(tensor.cols);
   tensor.values = {};
   tensor.dtype = dtype;
-  tensor.data.assign(DTypeBytes(dtype, values.size()), std::byte{0});
+  tensor.data.assign(static_cast<size_t>(DTypeBytes(dtype, values.size())), std::byte{0});
   tensor.scales.assign(ScalesBytes(dtype, rows, cols), std::byte{0});
   const std::span<const float> all(values);
   switch (dtype) {
@@ -141,7 +142,7 @@ void EncodeTensor(ir::Tensor& tensor, DType dtype) {
 std::vector<float> DecodeTensor(const ir::Tensor& tensor) {
   const auto rows = static_cast<size_t>(tensor.rows), cols = static_cast<size_t>(tensor.cols);
   std::vector<float> values(rows * cols);
-  const auto* data = reinterpret_cast<const uint8_t*>(tensor.data.data());
+  const auto* data = ElementsAt<uint8_t>(tensor.data.data());
   switch (tensor.dtype) {
     case DType::kI8:
       for (size_t row = 0; row < rows; ++row) {
@@ -150,7 +151,7 @@ std::vector<float> DecodeTensor(const ir::Tensor& tensor) {
       }
       break;
     case DType::kI4:
-      kernels::DequantizeI4(data, reinterpret_cast<const uint16_t*>(tensor.scales.data()), values);
+      kernels::DequantizeI4(data, ElementsAt<uint16_t>(tensor.scales.data()), values);
       break;
     case DType::kF16:
       for (size_t i = 0; i < values.size(); ++i) values[i] = ToFloat(Load<Float16>(tensor.data, i));

@@ -8,6 +8,7 @@
 
 #include "models/whisper/config.h"
 #include "models/whisper/window_features.h"
+#include "runtime/core/typed_bytes.h"
 
 namespace earshot::whisper {
 namespace {
@@ -52,7 +53,7 @@ Result<LogMelConfig> ReadFrontEnd(const Program& program) {
   return LogMelConfig{.num_mels = static_cast<int>(audio->num_mels()),
                       .fft_length = static_cast<int>(audio->fft_length()),
                       .hop_length = static_cast<int>(audio->hop_length()),
-                      .filters = {reinterpret_cast<const float*>(data.data()), data.size() / sizeof(float)}};
+                      .filters = {ElementsAt<float>(data.data()), data.size() / sizeof(float)}};
 }
 
 std::span<const uint32_t> AsSpan(const flatbuffers::Vector<uint32_t>* ids) {

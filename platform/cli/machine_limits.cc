@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/core/typed_bytes.h"
 #include "runtime/kernels/peak.h"
 #include "runtime/memory/arena.h"
 #include "runtime/xnnpack/xnnpack_arena.h"
@@ -37,15 +38,15 @@ FullyConnectedParams DenseParams() {
           .max_rows = kDenseRows};
 }
 
-constexpr size_t kDenseElems = kDenseRows * kDenseChannels;
-constexpr size_t kDenseWeights = kDenseChannels * kDenseChannels;
+constexpr auto kDenseElems = static_cast<size_t>(kDenseRows * kDenseChannels);
+constexpr auto kDenseWeights = static_cast<size_t>(kDenseChannels * kDenseChannels);
+constexpr size_t kDenseScalesBytes = static_cast<size_t>(kDenseChannels) * sizeof(float);
 constexpr size_t kReadableTailBytes = 128;  // XNNPACK may read past the last row
 
 size_t DenseBytes() {
   return FullyConnected::PersistentBytesBound(DenseParams()) +
          AlignUp(FullyConnected::WorkspaceBytes(DenseParams())) + AlignUp(kDenseWeights) +
-         AlignUp(kDenseChannels * sizeof(float)) +
-         2 * AlignUp(kDenseElems * sizeof(float) + kReadableTailBytes);
+         AlignUp(kDenseScalesBytes) + 2 * AlignUp(kDenseElems * sizeof(float) + kReadableTailBytes);
 }
 
 std::vector<size_t> ReadSizes(size_t max_bytes) {
@@ -148,7 +149,7 @@ double LimitMeter::ReadBytesPerSecond(size_t size_bytes) {
   const size_t num_threads = pool_.num_threads();
   const size_t repeats = (kEnoughBytes + size_bytes - 1) / size_bytes;
   const size_t words = size_bytes / sizeof(uint32_t) / num_threads;
-  const auto* data = reinterpret_cast<const uint32_t*>(buffer_.bytes().data());
+  const auto* data = ElementsAt<const uint32_t>(buffer_.bytes().data());
   double best = 0;
   for (int i = 0; i < kTries; ++i) {
     const double seconds = Seconds([&] {

@@ -215,7 +215,7 @@ StateDescription DescribeState(const fb::State& state) {
           .dtype = TypeName(state.dtype()),
           .rows = state.rows(),
           .cols = state.cols(),
-          .size_bytes = DTypeBytes(static_cast<DType>(state.dtype()), size_t{state.rows()} * state.cols())};
+          .size_bytes = DTypeBytes(static_cast<DType>(state.dtype()), uint64_t{state.rows()} * state.cols())};
 }
 
 // The usual size names of a transformer, read off its attention ops: a stack that has causal ops counts those

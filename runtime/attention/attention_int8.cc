@@ -118,10 +118,13 @@ void AttendInt8Heads(const AttentionParams& params, const AttentionOperands<T>& 
   });
 }
 
+// Within this namespace, where a build for one target looks for the function.
+bool QuadProductsChosen() { return HWY_DYNAMIC_DISPATCH(HasQuadProducts)(); }
+
 }  // namespace
 }  // namespace attention
 
-bool Int8AttentionIsFaster() { return HWY_DYNAMIC_DISPATCH(attention::HasQuadProducts)(); }
+bool Int8AttentionIsFaster() { return attention::QuadProductsChosen(); }
 
 size_t Int8AttentionWorkspaceBytes(const AttentionShape& shape, size_t num_threads) {
   attention::Int8Keys keys;

@@ -23,8 +23,9 @@ constexpr int64_t kI4BlockElems = 32;
 // Lower-case name as the command line and the reports print it. Static storage.
 const char* DTypeName(DType dtype);
 
-// Bytes of `elems` consecutive elements; kI4 rounds up to whole bytes.
-constexpr size_t DTypeBytes(DType dtype, size_t elems) {
+// Bytes of `elems` consecutive elements; kI4 rounds up to whole bytes. 64 bits everywhere: validation counts
+// with shapes of files that nobody has checked yet.
+constexpr uint64_t DTypeBytes(DType dtype, uint64_t elems) {
   switch (dtype) {
     case DType::kF32:
     case DType::kI32:

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "runtime/core/dtype.h"
+#include "runtime/core/typed_bytes.h"
 
 namespace earshot {
 
@@ -36,7 +37,7 @@ struct MatrixView {
   // Precondition: T is the C++ type of `dtype`.
   template <class T>
   Matrix<T> As() const {
-    return {reinterpret_cast<T*>(data), rows, cols, stride};
+    return {ElementsAt<T>(data), rows, cols, stride};
   }
 };
 

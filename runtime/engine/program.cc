@@ -1,6 +1,7 @@
 // Program: finding and checking the two parts of a model file.
 #include "runtime/engine/program.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "runtime/core/xxh64.h"
@@ -40,8 +41,9 @@ Result<Program> Program::Load(std::span<const std::byte> file) {
   if (reinterpret_cast<uintptr_t>(bytes) % kArenaAlignment != 0) {
     return Status::Error(StatusCode::kInvalidArgument, "the model must lie at a 64-byte aligned address");
   }
-  const size_t program_bytes = kPrefixBytes + flatbuffers::ReadScalar<uint32_t>(bytes);
-  if (program_bytes > kMaxProgramBytes || program_bytes > file.size()) {
+  const uint32_t length = flatbuffers::ReadScalar<uint32_t>(bytes);
+  const size_t program_bytes = kPrefixBytes + std::min<size_t>(length, kMaxProgramBytes);
+  if (length > kMaxProgramBytes || program_bytes > file.size()) {
     return Status::Error(
         StatusCode::kInvalidModel,
         "the model file is cut short or damaged: its program needs %zu bytes, the file has %zu",

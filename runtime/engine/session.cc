@@ -20,6 +20,9 @@ constexpr size_t kMaxSymbols = 16;
 // Matrix kernels may read this much past the last row of a matrix, so every block ends with it.
 constexpr size_t kReadableTailBytes = 128;
 
+// Of a block of the memory plan, whose size Program::Load has checked.
+size_t BlockBytes(uint64_t planned_bytes) { return static_cast<size_t>(planned_bytes) + kReadableTailBytes; }
+
 using SymbolValues = std::array<int64_t, kMaxSymbols>;
 
 struct OpSlot {
@@ -181,7 +184,7 @@ Status SessionImpl::Create(const MemoryRequirements& needed, Arena& arena) {
   blocks_.activations = static_cast<std::byte*>(arena.Allocate(needed.activation_bytes));
   blocks_.io = static_cast<std::byte*>(arena.Allocate(needed.io_bytes));
   auto* workspace = static_cast<std::byte*>(arena.Allocate(needed.workspace_bytes));
-  const size_t state_bytes = plan.state_bytes() + kReadableTailBytes;
+  const size_t state_bytes = BlockBytes(plan.state_bytes());
   blocks_.states = static_cast<std::byte*>(arena.Allocate(state_bytes));
   const uoffset_t num_methods = program_.model().methods()->size();
   auto* methods = arena.AllocateArray<MethodSlot>(num_methods);
@@ -303,7 +306,7 @@ Result<MemoryRequirements> Session::Measure(const Program& program, const Sessio
   Measurement sum;
   Arena& persistent = sum.persistent;
   persistent.AllocateArray<SessionImpl>(1);
-  persistent.Allocate(plan.state_bytes() + kReadableTailBytes);
+  persistent.Allocate(BlockBytes(plan.state_bytes()));
   persistent.Allocate(program.model().methods()->size() * 64);
   for (const fb::Method* method : *program.model().methods()) {
     EARSHOT_RETURN_IF_ERROR(MeasureMethod(program, *method, options, sum));
@@ -311,9 +314,9 @@ Result<MemoryRequirements> Session::Measure(const Program& program, const Sessio
   return MemoryRequirements{.weights_bytes = program.file().size(),
                             .packed_file_bytes = options.packed_weights.file().size(),
                             .persistent_bytes = persistent.required_bytes(),
-                            .activation_bytes = AlignUp(plan.activation_bytes() + kReadableTailBytes),
+                            .activation_bytes = AlignUp(BlockBytes(plan.activation_bytes())),
                             .workspace_bytes = sum.workspace_bytes + kReadableTailBytes,
-                            .io_bytes = AlignUp(plan.io_bytes() + kReadableTailBytes)};
+                            .io_bytes = AlignUp(BlockBytes(plan.io_bytes()))};
 }
 
 Result<Session> Session::Create(const Program& program, Arena& arena, const SessionOptions& options) {

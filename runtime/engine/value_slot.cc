@@ -39,7 +39,8 @@ MatrixView MakeView(const ValueSlot& slot, int64_t row_begin, int64_t rows,
   MatrixView view = {
       .dtype = slot.dtype, .rows = rows, .cols = EvaluateDim(slot.cols, symbols), .stride = stride};
   if (slot.base != nullptr) {
-    view.data = slot.base + DTypeBytes(slot.dtype, static_cast<size_t>(row_begin * stride + slot.col_begin));
+    view.data =
+        slot.base + DTypeBytes(slot.dtype, static_cast<uint64_t>(row_begin * stride + slot.col_begin));
   }
   return view;
 }

@@ -2,6 +2,7 @@
 #ifndef EARSHOT_RUNTIME_MEMORY_ARENA_H_
 #define EARSHOT_RUNTIME_MEMORY_ARENA_H_
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -13,9 +14,10 @@ namespace earshot {
 constexpr size_t kArenaAlignment = 64;
 
 // Rounds up to kArenaAlignment. Saturates instead of wrapping.
-constexpr size_t AlignUp(size_t bytes) {
-  return bytes > std::numeric_limits<size_t>::max() - kArenaAlignment
-             ? std::numeric_limits<size_t>::max()
+template <std::unsigned_integral T>
+constexpr T AlignUp(T bytes) {
+  return bytes > std::numeric_limits<T>::max() - kArenaAlignment
+             ? std::numeric_limits<T>::max()
              : (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
 }
 

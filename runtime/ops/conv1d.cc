@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/core/typed_bytes.h"
 #include "runtime/ops/activation.h"
 #include "runtime/ops/op_registry.h"
 #include "runtime/xnnpack/fully_connected.h"
@@ -53,7 +54,7 @@ class Conv1dKernel final : public OpKernel {
   Status Eval(const OpOperands& operands, const EvalContext& context) override {
     const auto in = operands.inputs[0].As<const float>();
     const auto out = operands.outputs[0].As<float>();
-    float* tile_data = reinterpret_cast<float*>(context.workspace.data());
+    float* tile_data = ElementsAt<float>(context.workspace.data());
     const int64_t window_elems = plan_.dense.in_channels;
     for (int64_t begin = 0; begin < out.rows; begin += kTileRows) {
       const int64_t rows = std::min(kTileRows, out.rows - begin);
@@ -129,7 +130,7 @@ Result<ConvPlan> Plan(const OpSetup& setup) {
                 .max_rows = std::min(kTileRows, std::max<int64_t>(out.rows, 1)),
                 .weights = setup.constants[1].data.data(),
                 .scales = setup.constants[1].scales.data(),
-                .bias = has_bias ? reinterpret_cast<const float*>(setup.constants[2].data.data()) : nullptr,
+                .bias = has_bias ? ElementsAt<float>(setup.constants[2].data.data()) : nullptr,
                 .release = setup.release_weights,
                 .release_context = setup.release_context};
   // One more cache line, since XNNPACK may read a little past the last row.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/core/typed_bytes.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/ops/op_registry.h"
 
@@ -51,13 +52,11 @@ class EmbeddingKernel final : public OpKernel {
         kernels::ConvertToF32(table.As<const Float16>().Rows(id, 1), {out, 1, table.cols, table.cols});
         break;
       case DType::kI8:
-        kernels::DequantizeI8(table.As<const int8_t>().Row(id), reinterpret_cast<const float*>(scales_)[id],
-                              row);
+        kernels::DequantizeI8(table.As<const int8_t>().Row(id), ElementsAt<float>(scales_)[id], row);
         break;
       case DType::kI4:
-        kernels::DequantizeI4(reinterpret_cast<const uint8_t*>(table.data) + id * table.cols / 2,
-                              reinterpret_cast<const uint16_t*>(scales_) + id * (table.cols / kI4BlockElems),
-                              row);
+        kernels::DequantizeI4(ElementsAt<uint8_t>(table.data) + id * table.cols / 2,
+                              ElementsAt<uint16_t>(scales_) + id * (table.cols / kI4BlockElems), row);
         break;
       case DType::kI32:
         break;  // refused by CheckSetup

@@ -2,6 +2,7 @@
 // between the two layers stay in the cache and need no place among the activations.
 #include <algorithm>
 
+#include "runtime/core/typed_bytes.h"
 #include "runtime/ops/activation.h"
 #include "runtime/ops/op_registry.h"
 #include "runtime/xnnpack/fully_connected.h"
@@ -49,7 +50,7 @@ class FeedForwardKernel final : public OpKernel {
     const std::span<std::byte> dense_workspace = context.workspace.subspan(plan_.tile_bytes);
     for (int64_t begin = 0; begin < in.rows; begin += kTileRows) {
       const int64_t rows = std::min(kTileRows, in.rows - begin);
-      const Matrix<float> hidden = {reinterpret_cast<float*>(context.workspace.data()), rows, hidden_cols,
+      const Matrix<float> hidden = {ElementsAt<float>(context.workspace.data()), rows, hidden_cols,
                                     hidden_cols};
       EARSHOT_RETURN_IF_ERROR(widen_.Run(in.Rows(begin, rows), hidden, dense_workspace, context.pool));
       ActivateInPlace(plan_.activation, hidden, context.pool);
@@ -80,7 +81,7 @@ Result<FullyConnectedParams> PlanLayer(const OpSetup& setup, size_t index, int64
                               .max_rows = std::min(kTileRows, setup.operands.inputs[0].rows),
                               .weights = data.data.data(),
                               .scales = data.scales.data(),
-                              .bias = reinterpret_cast<const float*>(setup.constants[index + 1].data.data()),
+                              .bias = ElementsAt<float>(setup.constants[index + 1].data.data()),
                               .release = setup.release_weights,
                               .release_context = setup.release_context};
 }

@@ -2,6 +2,7 @@
 // are written where they stay; for a cache in f16 or in 8 bits through a small f32 tile.
 #include <algorithm>
 
+#include "runtime/core/typed_bytes.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/ops/activation.h"
 #include "runtime/ops/op_registry.h"
@@ -69,7 +70,7 @@ class LinearKernel final : public OpKernel {
 
   Status EvalAndConvert(Matrix<const float> in, const OpOperands& operands, const EvalContext& context) {
     const int64_t cols = operands.outputs[0].cols;
-    float* tile_data = reinterpret_cast<float*>(context.workspace.data() + plan_.dense_workspace_bytes);
+    float* tile_data = ElementsAt<float>(context.workspace.data() + plan_.dense_workspace_bytes);
     for (int64_t begin = 0; begin < in.rows; begin += kConvertTileRows) {
       const int64_t rows = std::min(kConvertTileRows, in.rows - begin);
       const Matrix<float> tile = {tile_data, rows, cols, cols};
@@ -133,7 +134,7 @@ Result<LinearPlan> Plan(const OpSetup& setup) {
                 .max_rows = plan.converts ? std::min(in.rows, kConvertTileRows) : in.rows,
                 .weights = setup.constants[1].data.data(),
                 .scales = setup.constants[1].scales.data(),
-                .bias = has_bias ? reinterpret_cast<const float*>(setup.constants[2].data.data()) : nullptr,
+                .bias = has_bias ? ElementsAt<float>(setup.constants[2].data.data()) : nullptr,
                 .release = setup.release_weights,
                 .release_context = setup.release_context};
   if (plan.converts)

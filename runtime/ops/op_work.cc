@@ -20,7 +20,7 @@ fb::ValueKind KindOfMemory(const fb::Method& method, int32_t index) {
 
 // `rows` of the matrix, in bytes.
 int64_t BytesOf(const MatrixView& view, int64_t rows) {
-  return static_cast<int64_t>(DTypeBytes(view.dtype, static_cast<size_t>(rows * view.cols)));
+  return static_cast<int64_t>(DTypeBytes(view.dtype, static_cast<uint64_t>(rows * view.cols)));
 }
 
 int64_t ScaleBytes(const MatrixView& weight, int64_t rows) {

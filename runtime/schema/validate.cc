@@ -1,7 +1,9 @@
 // Semantic validation: tensors, states, memory plan, tokenizer, front end.
 #include "runtime/schema/validate.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 
 #include "runtime/core/dtype.h"
 #include "runtime/memory/arena.h"
@@ -39,7 +41,7 @@ Status ValidateTensor(const fb::Tensor& tensor, uint64_t weights_bytes) {
   if (dtype == DType::kI4 && tensor.cols() % static_cast<uint64_t>(kI4BlockElems) != 0) {
     return Bad("tensor \"%s\" is int4 but its columns are no multiple of 32", name);
   }
-  if (tensor.data_bytes() != DTypeBytes(dtype, static_cast<size_t>(tensor.rows() * tensor.cols()))) {
+  if (tensor.data_bytes() != DTypeBytes(dtype, uint64_t{tensor.rows()} * tensor.cols())) {
     return Bad("tensor \"%s\" has %llu bytes of data, which do not match its shape", name,
                static_cast<unsigned long long>(tensor.data_bytes()));
   }
@@ -60,7 +62,7 @@ Status ValidateState(const fb::State& state, uint64_t state_bytes) {
   }
   if (!DimensionFits(state.rows()) || !DimensionFits(state.cols()))
     return Bad("state \"%s\" has an impossible shape", name);
-  const uint64_t bytes = DTypeBytes(static_cast<DType>(state.dtype()), size_t{state.rows()} * state.cols());
+  const uint64_t bytes = DTypeBytes(static_cast<DType>(state.dtype()), uint64_t{state.rows()} * state.cols());
   if (!ExtentFits(state.offset_bytes(), bytes, state_bytes))
     return Bad("state \"%s\" lies outside the state block", name);
   return Status::Ok();
@@ -124,10 +126,13 @@ Status ValidateModel(const fb::Model& model, uint64_t weights_bytes) {
   for (const fb::Tensor* tensor : *model.tensors())
     EARSHOT_RETURN_IF_ERROR(ValidateTensor(*tensor, weights_bytes));
   const fb::MemoryPlan& plan = *model.memory_plan();
-  constexpr uint64_t kMaxPlanBytes = uint64_t{1} << 40;
+  // Sums of these and of what ops add to them stay addressable.
+  constexpr uint64_t kMaxPlanBytes =
+      std::min(uint64_t{1} << 40, uint64_t{std::numeric_limits<size_t>::max() / 16});
   if (plan.state_bytes() > kMaxPlanBytes || plan.activation_bytes() > kMaxPlanBytes ||
       plan.io_bytes() > kMaxPlanBytes) {
-    return Bad("the memory plan asks for more than a terabyte");
+    return Bad("the memory plan asks for more than %llu MB in one block",
+               static_cast<unsigned long long>(kMaxPlanBytes / 1'000'000));
   }
   for (const fb::State* state : *model.states())
     EARSHOT_RETURN_IF_ERROR(ValidateState(*state, plan.state_bytes()));

@@ -58,8 +58,8 @@ Status ValidatePlanned(const fb::Value& value, const ValueExtent& shape, uint64_
   const auto dtype = static_cast<DType>(value.dtype());
   if (dtype == DType::kI4) return Bad("int4 is a type for weights only");
   // Both factors are at most 2^31 - 1 and an element at most 4 bytes: the product stays below 2^64.
-  const uint64_t bytes =
-      DTypeBytes(dtype, static_cast<size_t>(shape.rows.largest) * static_cast<size_t>(shape.cols.largest));
+  const uint64_t bytes = DTypeBytes(
+      dtype, static_cast<uint64_t>(shape.rows.largest) * static_cast<uint64_t>(shape.cols.largest));
   if (value.offset_bytes() % kArenaAlignment != 0 || bytes > block_bytes ||
       value.offset_bytes() > block_bytes - bytes) {
     return Bad("it lies outside its arena");

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "runtime/core/float16.h"
+#include "runtime/core/typed_bytes.h"
 #include "runtime/core/xxh64.h"
 #include "runtime/xnnpack/weights_provider.h"
 #include "runtime/xnnpack/xnnpack_arena.h"
@@ -100,8 +101,8 @@ Originals OriginalsOf(const FullyConnectedParams& params, size_t out_begin, size
     originals.scales = params.scales + out_begin * sizeof(float);
   }
   if (params.weight_dtype != DType::kF16) return originals;
-  float* widened = reinterpret_cast<float*>(workspace.data());
-  const Float16* weights = reinterpret_cast<const Float16*>(params.weights) + out_begin * k;
+  float* widened = ElementsAt<float>(workspace.data());
+  const Float16* weights = ElementsAt<Float16>(params.weights) + out_begin * k;
   std::transform(weights, weights + out_channels * k, widened,
                  [](Float16 weight) { return ToFloat(weight); });
   originals.weights = widened;
@@ -120,9 +121,9 @@ Originals StandIn(const FullyConnectedParams& params, std::span<std::byte> works
   constexpr uint16_t kBFloat16One = 0x3F80;
   const auto scales = workspace.first(ScalesBytes(params));
   if (params.weight_dtype == DType::kI8) {
-    std::fill_n(reinterpret_cast<float*>(scales.data()), scales.size() / sizeof(float), 1.0f);
+    std::fill_n(ElementsAt<float>(scales.data()), scales.size() / sizeof(float), 1.0f);
   } else {
-    std::fill_n(reinterpret_cast<uint16_t*>(scales.data()), scales.size() / sizeof(uint16_t), kBFloat16One);
+    std::fill_n(ElementsAt<uint16_t>(scales.data()), scales.size() / sizeof(uint16_t), kBFloat16One);
   }
   return {workspace.data(), scales.data(), nullptr};
 }
@@ -209,8 +210,8 @@ size_t FullyConnected::WorkspaceBytes(const FullyConnectedParams& params) {
 FullyConnected::Quantized FullyConnected::QuantizedIn(std::span<std::byte> workspace) const {
   const size_t rows_bytes =
       AlignUp(static_cast<size_t>(params_.max_rows * params_.in_channels) + XNN_EXTRA_BYTES);
-  return {reinterpret_cast<int8_t*>(workspace.data()),
-          reinterpret_cast<xnn_quantization_params*>(workspace.data() + rows_bytes)};
+  return {ElementsAt<int8_t>(workspace.data()),
+          ElementsAt<xnn_quantization_params>(workspace.data() + rows_bytes)};
 }
 
 FullyConnected::~FullyConnected() {

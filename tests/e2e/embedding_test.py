@@ -15,7 +15,7 @@ EXAMPLES = ROOT / "platform" / "api" / "examples"
 class Embedding(EarshotTest):
 
     def test_the_examples_can_be_a_project(self):
-        for file in EXAMPLES.iterdir():
+        for file in filter(pathlib.Path.is_file, EXAMPLES.iterdir()):
             shutil.copy(file, self.folder)
         (self.folder / "earshot").symlink_to(ROOT)
         result = subprocess.run(["cmake", "-G", "Ninja", "-S", self.folder, "-B", self.folder / "build"], check=False,

@@ -12,6 +12,7 @@
 
 #include "runtime/core/float16.h"
 #include "runtime/core/matrix_view.h"
+#include "runtime/core/typed_bytes.h"
 
 namespace earshot::testing {
 
@@ -76,7 +77,7 @@ class GuardedMatrix {
  public:
   GuardedMatrix(int64_t rows, int64_t cols, int64_t stride, int64_t end_gap = 0)
       : pages_(Elems(rows, cols, stride, end_gap) * sizeof(T)), elems_(Elems(rows, cols, stride, end_gap)) {
-    T* first = reinterpret_cast<T*>(pages_.end()) - elems_;
+    T* first = ElementsAt<T>(pages_.end()) - elems_;
     std::memset(static_cast<void*>(first), kGapByte, elems_ * sizeof(T));
     view_ = {first, rows, cols, stride};
   }

@@ -1,5 +1,9 @@
 // Interposed allocator functions. The executable's definitions take precedence over the C library's for every
 // caller.
+#undef _FILE_OFFSET_BITS  // else mmap would be another name of mmap64 on 32-bit systems, and both could not
+                          // be defined
+#undef _TIME_BITS         // needs the former
+
 #include "tests/memory/allocation_guard.h"
 
 #include <execinfo.h>
@@ -41,6 +45,16 @@ void Note(const char* function) {
   void* frames[48];
   backtrace_symbols_fd(frames, backtrace(frames, 48), STDERR_FILENO);
   std::abort();
+}
+
+void* MapPages(void* address, size_t bytes, int protection, int flags, int file, off64_t offset) {
+#ifdef SYS_mmap2  // 32-bit systems: the offset counts units
+  constexpr off64_t kUnitBytes = 4096;
+  return reinterpret_cast<void*>(
+      syscall(SYS_mmap2, address, bytes, protection, flags, file, static_cast<long>(offset / kUnitBytes)));
+#else
+  return reinterpret_cast<void*>(syscall(SYS_mmap, address, bytes, protection, flags, file, offset));
+#endif
 }
 
 }  // namespace
@@ -87,12 +101,12 @@ void free(void* block) { __libc_free(block); }
 
 void* mmap(void* address, size_t bytes, int protection, int flags, int file, off_t offset) {
   Note("mmap");
-  return reinterpret_cast<void*>(syscall(SYS_mmap, address, bytes, protection, flags, file, offset));
+  return MapPages(address, bytes, protection, flags, file, offset);
 }
 
 void* mmap64(void* address, size_t bytes, int protection, int flags, int file, off64_t offset) {
   Note("mmap64");
-  return reinterpret_cast<void*>(syscall(SYS_mmap, address, bytes, protection, flags, file, offset));
+  return MapPages(address, bytes, protection, flags, file, offset);
 }
 
 void* mremap(void* address, size_t old_bytes, size_t new_bytes, int flags, ...) {
