@@ -38,7 +38,8 @@ foreach(header
     platform/api/earshot.h platform/audio/audio_reader.h platform/files/mapped_file.h platform/files/memory_block.h
     platform/threads/worker_threads.h
     runtime/core/dtype.h runtime/core/matrix_view.h runtime/core/status.h runtime/core/thread_pool.h runtime/core/typed_bytes.h
-    runtime/engine/program.h runtime/engine/session.h runtime/memory/arena.h)
+    runtime/engine/packed_model.h runtime/engine/program.h runtime/engine/session.h runtime/memory/arena.h
+    runtime/xnnpack/packed_weights_file.h)
   cmake_path(GET header PARENT_PATH folder)
   install(FILES "${PROJECT_SOURCE_DIR}/${header}" DESTINATION "${include_dir}/${folder}")
 endforeach()

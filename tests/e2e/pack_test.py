@@ -74,8 +74,8 @@ class Use(PackTest):
             report = earshot("bench", self.model, "--repeats", 1, "--tokens", 2, "--json", "--packed-weights", choice)
             self.assert_ok(report)
             peaks[choice] = json.loads(report.stdout)["memory"]["process_peak_bytes"]
-        # Pages come 16 at once and more; the table of a packed file is a page or two.
-        self.assertLess(peaks[path], peaks["none"] + 1_000_000)
+        # The weights must not be there twice. Pages of a file that was just written come 2 MB at once.
+        self.assertLess(peaks[path], peaks["none"] + path.stat().st_size / 2)
 
 
 class Refused(PackTest):
