@@ -16,6 +16,7 @@
 #include "converter/encoder_attention.h"
 #include "converter/import/import_model.h"
 #include "converter/ir/graph.h"
+#include "converter/passes/batch_norm_report.h"
 #include "converter/passes/limit_lengths.h"
 #include "converter/passes/pipeline.h"
 #include "converter/plan/memory_planner.h"
@@ -213,7 +214,8 @@ Status Convert(const ConvertOptions& options) {
   console.ClearProgress();
   std::string text;
   if (options.report) {
-    text = quantize::FormatTensorTable(tensors) + "\n" + heads + plan::FormatMemoryPlan(graph) + "\n";
+    text = quantize::FormatTensorTable(tensors) + "\n" + passes::FormatBatchNorms(graph) + heads +
+           plan::FormatMemoryPlan(graph) + "\n";
   }
   if (!options.quiet) text += Summary(options, model, tensors);
   return cli::WriteStandardOutput(text);

@@ -22,8 +22,10 @@ ARROWS = {
     "runtime/ops": ["runtime/attention", "runtime/kernels", "runtime/xnnpack", "runtime/schema"],
     "runtime/engine": ["runtime/ops"],
     "models/common": ["runtime/kernels", "runtime/memory"],
-    "models/family": ["models/common", "runtime/engine"],
-    "models/graph": ["models/family", "converter/ir"],
+    "models/loops": ["models/common", "runtime/engine"],
+    "models/blocks": ["converter/ir"],
+    "models/family": ["models/common", "models/loops", "runtime/engine"],
+    "models/graph": ["models/family", "models/blocks", "converter/ir"],
     "platform/files": ["runtime/core"],
     "platform/threads": ["runtime/core"],
     "platform/cpu": ["runtime/core"],
@@ -43,6 +45,9 @@ ARROWS = {
     "converter": ["converter/import", "converter/passes", "converter/patterns", "converter/emit", "converter/calibrate",
                   "models/graph", "platform/cli"],
 }
+
+# Folders of models/ that are no family: device code, loops of device code, and building blocks of graphs (host).
+SHARED_BY_FAMILIES = {"common", "loops", "blocks"}
 
 # Libraries that few modules wrap for all others. Highway wants its own headers in quotes.
 WRAPPED_HEADERS = {
@@ -76,7 +81,7 @@ def reachable(module):
 def module_of(path):
     """The key in ARROWS of a file or an included path; None for tests, and for what belongs to no module."""
     parts = path.split("/")
-    if parts[0] == "models" and len(parts) > 2 and parts[1] != "common":
+    if parts[0] == "models" and len(parts) > 2 and parts[1] not in SHARED_BY_FAMILIES:
         return "models/graph" if parts[2].startswith("graph") else "models/family"
     for length in (3, 2, 1):
         key = "/".join(parts[:length])
@@ -87,7 +92,7 @@ def module_of(path):
 
 def family_of(path):
     parts = path.split("/")
-    return parts[1] if parts[0] == "models" and len(parts) > 2 and parts[1] != "common" else None
+    return parts[1] if parts[0] == "models" and len(parts) > 2 and parts[1] not in SHARED_BY_FAMILIES else None
 
 
 def check_quoted_include(path, target):

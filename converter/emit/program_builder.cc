@@ -19,6 +19,10 @@ fb::AttentionArithmetic ToFb(ir::AttentionArithmetic arithmetic) {
   return static_cast<fb::AttentionArithmetic>(arithmetic);
 }
 
+// Attributes that the schema's own type holds.
+template <class Table>
+concept SchemaAttributes = requires { typename Table::TableType; };
+
 template <class... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
@@ -75,7 +79,10 @@ std::pair<fb::OpAttributes, flatbuffers::Offset<void>> ProgramBuilder::AddAttrib
                     fb::CreateConv1d(builder_, Narrow<uint32_t>(conv.kernel, "the kernel of a convolution"),
                                      Narrow<uint32_t>(conv.stride, "the stride of a convolution"),
                                      Narrow<uint32_t>(conv.padding, "the padding of a convolution"),
-                                     ToFb(conv.activation))
+                                     ToFb(conv.activation),
+                                     Narrow<uint32_t>(conv.dilation, "the dilation of a convolution"),
+                                     Narrow<uint32_t>(conv.groups, "the groups of a convolution"),
+                                     Narrow<int32_t>(conv.padding_end, "the padding of a convolution"))
                         .Union()};
           },
           [&](const ir::LayerNorm& norm) -> Pair {
@@ -95,6 +102,10 @@ std::pair<fb::OpAttributes, flatbuffers::Offset<void>> ProgramBuilder::AddAttrib
           [&](const ir::FeedForward& layers) -> Pair {
             return {fb::OpAttributes::FeedForward,
                     fb::CreateFeedForward(builder_, ToFb(layers.activation)).Union()};
+          },
+          [&]<SchemaAttributes Table>(const Table& table) -> Pair {
+            using FbTable = typename Table::TableType;
+            return {fb::OpAttributesTraits<FbTable>::enum_value, FbTable::Pack(builder_, &table).Union()};
           },
       },
       attributes);
@@ -135,9 +146,10 @@ flatbuffers::Offset<fb::Op> ProgramBuilder::AddOp(const ir::Op& op) {
 flatbuffers::Offset<fb::Method> ProgramBuilder::AddMethod(const ir::Method& method) {
   const auto name = Text(method.name);
   const auto symbols = Vector<fb::Symbol>(method.symbols, [this](const ir::Symbol& symbol) {
-    return fb::CreateSymbol(builder_, Text(symbol.name),
-                            Narrow<uint32_t>(symbol.maximum, "the maximum of a symbol"),
-                            Narrow<uint32_t>(symbol.minimum, "the minimum of a symbol"));
+    const fb::Dim formula = symbol.formula ? ToDim(*symbol.formula) : fb::Dim();
+    return fb::CreateSymbol(
+        builder_, Text(symbol.name), Narrow<uint32_t>(symbol.maximum, "the maximum of a symbol"),
+        Narrow<uint32_t>(symbol.minimum, "the minimum of a symbol"), symbol.formula ? &formula : nullptr);
   });
   const auto values =
       Vector<fb::Value>(method.values, [this](const ir::Value& value) { return AddValue(value); });
@@ -192,6 +204,20 @@ flatbuffers::Offset<fb::GenerationSettings> ProgramBuilder::AddGeneration() {
       Narrow<uint32_t>(generation.max_initial_timestamp_index, "the largest initial timestamp"));
 }
 
+flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fb::Loop>>> ProgramBuilder::AddLoops() {
+  if (graph_.loops.empty()) return 0;
+  return Vector<fb::Loop>(graph_.loops, [this](const ir::Loop& loop) {
+    const auto name = Text(loop.name);
+    const auto driver = Text(loop.driver);
+    const auto methods = builder_.CreateVectorOfStrings(loop.methods);
+    const auto settings = Vector<fb::Setting>(loop.settings, [this](const auto& setting) {
+      const auto key = Text(setting.first);
+      return fb::CreateSetting(builder_, key, setting.second);
+    });
+    return fb::CreateLoop(builder_, name, driver, methods, settings);
+  });
+}
+
 Result<std::vector<uint8_t>> ProgramBuilder::Build() && {
   const auto family = Text(graph_.family);
   const auto name = Text(graph_.name);
@@ -211,12 +237,14 @@ Result<std::vector<uint8_t>> ProgramBuilder::Build() && {
   const auto audio = AddAudio();
   const auto tokenizer = AddTokenizer();
   const auto generation = AddGeneration();
+  const auto loops = AddLoops();
   fb::FinishSizePrefixedModelBuffer(
       builder_,
       fb::CreateModel(builder_, kFormatVersion, family, name, metadata, layout_.segment_bytes, tensors,
                       states, methods, plan, audio, tokenizer, generation,
                       layout_.segment_xxh64 ? flatbuffers::Optional<uint64_t>(*layout_.segment_xxh64)
-                                            : flatbuffers::nullopt));
+                                            : flatbuffers::nullopt,
+                      loops));
   EARSHOT_RETURN_IF_ERROR(status_);
   return std::vector<uint8_t>(builder_.GetBufferPointer(), builder_.GetBufferPointer() + builder_.GetSize());
 }

@@ -63,6 +63,7 @@ class ProgramBuilder {
   Offset<fb::AudioFrontEnd> AddAudio();
   Offset<fb::Tokenizer> AddTokenizer();
   Offset<fb::GenerationSettings> AddGeneration();
+  Offsets<fb::Loop> AddLoops();
 
   std::pair<fb::OpAttributes, Offset<void>> AddAttributes(const ir::Attributes& attributes);
 

@@ -29,12 +29,6 @@ constexpr struct {
     {".bin", "use the Hugging Face version of the model"},
 };
 
-std::string NameOf(const std::string& directory) {
-  std::error_code error;
-  const std::filesystem::path path = std::filesystem::weakly_canonical(directory, error);
-  return error ? directory : path.filename().string();
-}
-
 // First file of another format in the directory, in the order of the table.
 std::optional<Status> FindOtherFormat(const std::string& directory) {
   std::error_code error;
@@ -61,6 +55,12 @@ Result<Checkpoint> OpenDirectory(const std::string& directory) {
 }
 
 }  // namespace
+
+std::string NameOf(const std::string& directory) {
+  std::error_code error;
+  const std::filesystem::path path = std::filesystem::weakly_canonical(directory, error);
+  return error ? directory : path.filename().string();
+}
 
 Result<Checkpoint> OpenCheckpoint(const std::string& directory) {
   std::error_code error;

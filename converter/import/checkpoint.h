@@ -24,6 +24,9 @@ struct Checkpoint {
   std::unique_ptr<ir::WeightSource> weights;
 };
 
+// The name of a model whose checkpoint lies in this directory.
+std::string NameOf(const std::string& directory);
+
 // Opens the directory of a Hugging Face or CTranslate2 model, whichever it is. Reads everything but the
 // weights. Errors: kNotFound (no such directory, or a file is missing), kUnsupported (another kind or family
 // of model, or a setting that this converter does not know), kInvalidModel (damaged or contradictory), kIo.

@@ -309,6 +309,10 @@ Result<std::vector<float>> Ct2WhisperSource::Take(const std::string& name,
   return model_.ReadRows(tensor.variable, tensor.rows);
 }
 
+void Ct2WhisperSource::Drop(const std::string& name) {
+  if (const auto found = tensors_.find(name); found != tensors_.end()) found->second.is_taken = true;
+}
+
 std::vector<std::string> Ct2WhisperSource::Unused() const {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : tensors_) {

@@ -29,7 +29,11 @@ class Ct2WhisperSource final : public ir::WeightSource {
   const whisper::Config& config() const { return config_; }
 
   bool Has(const std::string& name) const override { return tensors_.contains(name); }
+  std::vector<int64_t> ShapeOf(const std::string& name) const override {
+    return Has(name) ? tensors_.at(name).shape : std::vector<int64_t>();
+  }
   Result<std::vector<float>> Take(const std::string& name, const std::vector<int64_t>& shape) override;
+  void Drop(const std::string& name) override;
   std::vector<std::string> Unused() const override;
 
  private:

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "converter/import/reference_checkpoint.h"
 #include "models/whisper/graph.h"
 
 namespace earshot::checkpoint {
@@ -22,6 +23,11 @@ Status CheckAllUsed(const ir::WeightSource& weights) {
 }  // namespace
 
 Result<ir::Graph> ImportModel(const std::string& directory) {
+  if (IsReferenceDirectory(directory)) {
+    Result<ir::Graph> reference = ImportReferenceModel(directory, NameOf(directory));
+    if (!reference.ok()) return reference.status().WithContext("\"%s\"", directory.c_str());
+    return reference;
+  }
   EARSHOT_ASSIGN_OR_RETURN(Checkpoint checkpoint, OpenCheckpoint(directory));
   Result<ir::Graph> graph = BuildGraph(std::move(checkpoint));
   if (!graph.ok()) return graph.status().WithContext("\"%s\"", directory.c_str());

@@ -35,6 +35,7 @@ std::vector<float> CastAll(std::span<const std::byte> bytes) {
 size_t NumberBytes(NumberType type) {
   switch (type) {
     case NumberType::kF64:
+    case NumberType::kI64:
       return 8;
     case NumberType::kF32:
     case NumberType::kI32:
@@ -53,6 +54,8 @@ std::vector<float> ToFloats(NumberType type, std::span<const std::byte> bytes) {
   switch (type) {
     case NumberType::kF64:
       return CastAll<double>(bytes);
+    case NumberType::kI64:
+      return CastAll<int64_t>(bytes);
     case NumberType::kF32:
       return CastAll<float>(bytes);
     case NumberType::kF16:

@@ -13,7 +13,7 @@
 
 namespace earshot::checkpoint {
 
-enum class NumberType : uint8_t { kF64, kF32, kF16, kBF16, kI32, kI16, kI8 };
+enum class NumberType : uint8_t { kF64, kF32, kF16, kBF16, kI64, kI32, kI16, kI8 };
 
 size_t NumberBytes(NumberType type);
 

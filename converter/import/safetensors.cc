@@ -13,14 +13,16 @@ namespace {
 // The format's own limit is 100 MB; the largest Whisper has 150 kB.
 constexpr uint64_t kMaxHeaderBytes = uint64_t{32} << 20;
 
-// Whole numbers would be quantized weights, whose scales the format has no place for.
+// Narrow whole numbers would be quantized weights, whose scales the format has no place for; wide ones are
+// counters.
 constexpr struct {
   const char* name;
   NumberType type;
 } kTypeNames[] = {{"F64", NumberType::kF64},
                   {"F32", NumberType::kF32},
                   {"F16", NumberType::kF16},
-                  {"BF16", NumberType::kBF16}};
+                  {"BF16", NumberType::kBF16},
+                  {"I64", NumberType::kI64}};
 
 Status Bad(const std::string& name, const char* problem) {
   return Status::Error(StatusCode::kInvalidModel, "tensor %s: %s", name.c_str(), problem);
@@ -151,6 +153,10 @@ Result<std::vector<float>> SafetensorsSource::Take(const std::string& name,
   std::vector<float> values = ToFloats(tensor.entry.type, bytes);
   EARSHOT_RETURN_IF_ERROR(CheckFinite(name, values));
   return values;
+}
+
+void SafetensorsSource::Drop(const std::string& name) {
+  if (const auto found = tensors_.find(name); found != tensors_.end()) found->second.is_taken = true;
 }
 
 std::vector<std::string> SafetensorsSource::Unused() const {

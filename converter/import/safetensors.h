@@ -40,7 +40,11 @@ class SafetensorsSource final : public ir::WeightSource {
   const std::vector<int64_t>& Shape(const std::string& name) const { return tensors_.at(name).entry.shape; }
 
   bool Has(const std::string& name) const override { return tensors_.contains(name); }
+  std::vector<int64_t> ShapeOf(const std::string& name) const override {
+    return Has(name) ? Shape(name) : std::vector<int64_t>();
+  }
   Result<std::vector<float>> Take(const std::string& name, const std::vector<int64_t>& shape) override;
+  void Drop(const std::string& name) override;
   std::vector<std::string> Unused() const override;
 
  private:

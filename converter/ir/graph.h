@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -15,6 +16,7 @@
 
 #include "runtime/core/dtype.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/schema/model_generated.h"
 
 namespace earshot::ir {
 
@@ -36,6 +38,7 @@ struct Symbol {
   std::string name;
   int64_t maximum = 1;
   int64_t minimum = 1;
+  std::optional<Dim> formula;  // in terms of an earlier symbol
 };
 
 // A weight matrix. Before quantization dtype is kF32 and `values` holds it; the quantize pass fills `data`
@@ -93,6 +96,8 @@ struct Linear {
 struct Conv1d {
   int64_t kernel = 1, stride = 1, padding = 0;
   Activation activation = Activation::kNone;
+  int64_t dilation = 1, groups = 1;
+  int64_t padding_end = -1;  // -1: as padding
 };
 struct LayerNorm {
   float epsilon = 1e-5f;
@@ -126,13 +131,34 @@ struct Activate {
 struct FeedForward {
   Activation activation = Activation::kNone;  // between the layers
 };
-using Attributes = std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate, FeedForward>;
+
+// Ops whose attributes are those of the schema: adding one takes a table there, its name here and a rule in
+// op_rules.h.
+using ScaleShift = fb::ScaleShiftT;
+using Binary = fb::BinaryT;
+using Unary = fb::UnaryT;
+using Normalize = fb::NormalizeT;
+using Softmax = fb::SoftmaxT;
+using Reduce = fb::ReduceT;
+using ArgMax = fb::ArgMaxT;
+using MatMul = fb::MatMulT;
+using Conv2d = fb::Conv2dT;
+using Rotary = fb::RotaryT;
+using Lstm = fb::LstmT;
+using RelativeShift = fb::RelativeShiftT;
+using LinearAttention = fb::LinearAttentionT;
+using fb::Axis, fb::BinaryFunction, fb::GroupLayout, fb::LinearNormalizer, fb::NormalizeKind,
+    fb::ReduceFunction, fb::UnaryFunction;
+
+using Attributes = std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate, FeedForward,
+                                ScaleShift, Binary, Unary, Normalize, Softmax, Reduce, ArgMax, MatMul, Conv2d,
+                                Rotary, Lstm, RelativeShift, LinearAttention>;
 
 struct Op {
   std::string name;
   Attributes attributes;
   std::vector<int> inputs;   // values
-  std::vector<int> outputs;  // values
+  std::vector<int> outputs;  // the result, then states that the op reads and updates in place
 };
 
 struct Method {
@@ -158,6 +184,22 @@ struct GenerationSettings {
   std::vector<int64_t> suppressed_tokens;
   std::vector<int64_t> begin_suppressed_tokens;
   int64_t max_initial_timestamp_index = 50;
+};
+
+// A loop over methods that device code drives (fb::Loop).
+struct Loop {
+  std::string name;
+  std::string driver;
+  std::vector<std::string> methods;
+  std::map<std::string, double> settings;
+};
+
+// What became of a batch norm, for the report.
+struct BatchNormFate {
+  std::string method;
+  std::string name;
+  std::string fate;    // "folded into conv1", "kept as scale and shift"
+  std::string reason;  // why it was kept; empty if it was not
 };
 
 struct MemoryPlan {
@@ -187,6 +229,8 @@ struct Graph {
   AudioFrontEnd audio;
   Tokenizer tokenizer;
   GenerationSettings generation;
+  std::vector<Loop> loops;
+  std::vector<BatchNormFate> batch_norms;  // filled by the passes; not part of the file
 };
 
 }  // namespace earshot::ir

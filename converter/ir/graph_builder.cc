@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "converter/ir/dim.h"
 #include "converter/ir/shape_inference.h"
 
 namespace earshot::ir {
@@ -36,6 +37,22 @@ MethodBuilder::MethodBuilder(Graph& graph, std::string name) : graph_(graph) {
 int MethodBuilder::AddSymbol(std::string name, int64_t maximum, int64_t minimum) {
   method_.symbols.push_back({.name = std::move(name), .maximum = maximum, .minimum = minimum});
   return static_cast<int>(method_.symbols.size()) - 1;
+}
+
+int MethodBuilder::WithOwnLength(int value, const std::string& name) {
+  if (!Check(name, {value})) return kNone;
+  const Dim rows = Simplify(method_.values[static_cast<size_t>(value)].rows);
+  if (rows.divisor == 1) return value;
+  const auto known = std::ranges::find_if(method_.symbols, [&rows](const Symbol& symbol) {
+    return symbol.formula && SameLength(*symbol.formula, rows);
+  });
+  int symbol = static_cast<int>(known - method_.symbols.begin());
+  if (known == method_.symbols.end()) {
+    const DimRange range = RangeOf(rows, method_.symbols);
+    symbol = AddSymbol(name, range.largest, range.smallest);
+    method_.symbols.back().formula = rows;
+  }
+  return View(value, name, {.rows = Dim::Of(symbol), .cols = Simplify(cols(value)).addend});
 }
 
 int MethodBuilder::AddMatrix(ValueKind kind, NamedMatrix matrix) {
@@ -96,19 +113,29 @@ int MethodBuilder::View(int base, std::string name, ViewWindow window) {
   value.cols = Dim::Fixed(window.cols);
   value.row_begin = window.row_begin;
   value.col_begin = window.col_begin;
+  // Columns of a view are columns of its base.
+  if (const Value& outer = method_.values[static_cast<size_t>(base)];
+      outer.kind == ValueKind::kView && outer.rows == window.rows && window.row_begin == Dim::Fixed(0)) {
+    value.base = outer.base;
+    value.row_begin = outer.row_begin;
+    value.col_begin += outer.col_begin;
+  }
   return AddValue(std::move(value));
 }
 
-int MethodBuilder::Apply(std::string name, Attributes attributes, std::vector<int> inputs) {
+int MethodBuilder::Apply(std::string name, Attributes attributes, std::vector<int> inputs, int state) {
   if (!Check(name, inputs)) return kNone;
   const Result<MatrixShape> shape = InferOutputShape(method_, attributes, inputs);
   if (!shape.ok()) {
     status_ = shape.status().WithContext("%s \"%s\"", OpKindName(attributes), name.c_str());
     return kNone;
   }
-  const int output = AddMatrix(ValueKind::kActivation,
-                               {.name = name, .rows = shape.value().rows, .cols = shape.value().cols});
+  const int output = AddMatrix(ValueKind::kActivation, {.name = name,
+                                                        .dtype = ResultType(attributes),
+                                                        .rows = shape.value().rows,
+                                                        .cols = shape.value().cols});
   ApplyInto(std::move(name), std::move(attributes), std::move(inputs), output);
+  if (state != kNone && status_.ok()) method_.ops.back().outputs.push_back(state);
   return output;
 }
 
@@ -120,6 +147,18 @@ void MethodBuilder::ApplyInto(std::string name, Attributes attributes, std::vect
   op.inputs = std::move(inputs);
   op.outputs = {output};
   method_.ops.push_back(std::move(op));
+}
+
+void MethodBuilder::MakeOutput(int value, std::string name) {
+  if (!Check(name, {value})) return;
+  Value& output = method_.values[static_cast<size_t>(value)];
+  if (output.kind != ValueKind::kActivation) {
+    status_ =
+        Status::Error(StatusCode::kInternal, "\"%s\" cannot be made of what is no activation", name.c_str());
+    return;
+  }
+  output.kind = ValueKind::kOutput;
+  output.name = std::move(name);
 }
 
 Dim MethodBuilder::rows(int value) const {

@@ -39,23 +39,30 @@ class MethodBuilder {
   MethodBuilder(Graph& graph, std::string name);
 
   int AddSymbol(std::string name, int64_t maximum, int64_t minimum = 1);
+  // Rows of a value whose number was rounded down, as a view whose number of rows is a symbol of its own,
+  // which `name` is given to; the value itself where its number of rows needs no rounding.
+  int WithOwnLength(int value, const std::string& name);
   int AddInput(NamedMatrix matrix) { return AddMatrix(ValueKind::kInput, std::move(matrix)); }
-  int AddOutput(NamedMatrix matrix) { return AddMatrix(ValueKind::kOutput, std::move(matrix)); }
-  // A result with a name of its own, for ApplyInto.
+  // A matrix that several ops write in parts.
   int AddActivation(NamedMatrix matrix) { return AddMatrix(ValueKind::kActivation, std::move(matrix)); }
+  int AddOutput(NamedMatrix matrix) { return AddMatrix(ValueKind::kOutput, std::move(matrix)); }
 
   // The value that stands for a tensor or state of the graph; the same one each time.
   int Constant(int tensor);
   int StateValue(int state);
 
-  // A window of a value that is itself no view.
+  // A window of a value that is itself no view; of a view, columns over all of its rows.
   int View(int base, std::string name, ViewWindow window);
 
-  // Appends an op whose result is a new activation with the name of the op; returns that value.
-  int Apply(std::string name, Attributes attributes, std::vector<int> inputs);
+  // Appends an op whose result is a new activation with the name of the op; returns that value. `state`: one
+  // of the inputs that the op updates in place.
+  int Apply(std::string name, Attributes attributes, std::vector<int> inputs, int state = kNone);
 
   // Appends an op that writes `output`.
   void ApplyInto(std::string name, Attributes attributes, std::vector<int> inputs, int output);
+
+  // Makes an activation that an op wrote an output of the method, under this name.
+  void MakeOutput(int value, std::string name);
 
   // Rows of a value, for ops that need the same number.
   Dim rows(int value) const;

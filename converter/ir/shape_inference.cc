@@ -5,73 +5,10 @@
 #include <utility>
 
 #include "converter/ir/dim.h"
+#include "converter/ir/op_rules.h"
 
 namespace earshot::ir {
 namespace {
-
-// Bound on kernel, stride and padding of a convolution, far above any use: keeps the arithmetic on lengths
-// from overflowing.
-constexpr int64_t kMaxWindow = 1 << 16;
-
-// The operands of one op, with the checks that all rules share.
-class Operands {
- public:
-  Operands(const Method& method, std::span<const int> inputs) : method_(method), inputs_(inputs) {}
-
-  const Value& operator[](size_t index) const { return method_.values[static_cast<size_t>(inputs_[index])]; }
-  bool Has(size_t index) const { return index < inputs_.size(); }
-
-  Status ExpectCount(size_t fewest, size_t most) const {
-    if (inputs_.size() >= fewest && inputs_.size() <= most) return Status::Ok();
-    return Status::Error(StatusCode::kInternal, "it has %zu operands, not %zu to %zu", inputs_.size(), fewest,
-                         most);
-  }
-
-  Status ExpectRows(size_t index, const char* role, const Dim& rows) const {
-    return ExpectLength(role, "rows", (*this)[index].rows, rows);
-  }
-
-  Status ExpectCols(size_t index, const char* role, const Dim& cols) const {
-    return ExpectLength(role, "columns", (*this)[index].cols, cols);
-  }
-
-  // A vector that is applied to every row.
-  Status ExpectRowVector(size_t index, const char* role, const Dim& cols) const {
-    EARSHOT_RETURN_IF_ERROR(ExpectType(index, role, DType::kF32));
-    EARSHOT_RETURN_IF_ERROR(ExpectRows(index, role, Dim::Fixed(1)));
-    return ExpectCols(index, role, cols);
-  }
-
-  Status ExpectType(size_t index, const char* role, DType type) const {
-    const DType actual = (*this)[index].dtype;
-    if (actual == type) return Status::Ok();
-    return Status::Error(StatusCode::kInternal, "%s is of type %s, not %s", role, DTypeName(actual),
-                         DTypeName(type));
-  }
-
-  // A weight matrix may be stored in any of the types of weights.
-  Status ExpectWeightType(size_t index) const {
-    if ((*this)[index].dtype != DType::kI32) return Status::Ok();
-    return Status::Error(StatusCode::kInternal, "the weight is of type i32");
-  }
-
- private:
-  Status ExpectLength(const char* role, const char* axis, const Dim& actual, const Dim& expected) const {
-    if (SameLength(actual, expected)) return Status::Ok();
-    return Status::Error(StatusCode::kInternal, "%s has %s %s, not %s", role,
-                         DimText(actual, method_.symbols).c_str(), axis,
-                         DimText(expected, method_.symbols).c_str());
-  }
-
-  const Method& method_;
-  std::span<const int> inputs_;
-};
-
-// A length that is a plain number; -1 where it depends on a symbol.
-int64_t FixedLength(const Dim& dim) {
-  const Dim simple = Simplify(dim);
-  return simple.symbol == kNone ? simple.addend : -1;
-}
 
 Result<MatrixShape> Infer(const Linear&, const Operands& operands) {
   EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(2, 3));
@@ -86,7 +23,8 @@ Result<MatrixShape> Infer(const Linear&, const Operands& operands) {
 Result<MatrixShape> Infer(const Conv1d& conv, const Operands& operands) {
   EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(2, 3));
   if (conv.kernel < 1 || conv.kernel > kMaxWindow || conv.stride < 1 || conv.stride > kMaxWindow ||
-      conv.padding < 0 || conv.padding > kMaxWindow) {
+      conv.padding < 0 || conv.padding > kMaxWindow || conv.dilation < 1 || conv.dilation > kMaxWindow ||
+      conv.groups < 1 || conv.padding_end < -1 || conv.padding_end > kMaxWindow) {
     return Status::Error(StatusCode::kInternal,
                          "kernel %lld, stride %lld and padding %lld are no convolution",
                          static_cast<long long>(conv.kernel), static_cast<long long>(conv.stride),
@@ -94,12 +32,15 @@ Result<MatrixShape> Infer(const Conv1d& conv, const Operands& operands) {
   }
   EARSHOT_RETURN_IF_ERROR(operands.ExpectType(0, "the input", DType::kF32));
   EARSHOT_RETURN_IF_ERROR(operands.ExpectWeightType(1));
-  const int64_t channels = FixedLength(operands[0].cols);
+  const int64_t channels = FixedLength(operands[0].cols), out_channels = FixedLength(operands[1].rows);
   if (channels < 0) return Status::Error(StatusCode::kInternal, "the input has no fixed number of channels");
-  EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(1, "the weight", Dim::Fixed(conv.kernel * channels)));
+  EARSHOT_RETURN_IF_ERROR(CheckChannels({channels, out_channels}, conv.groups));
+  EARSHOT_RETURN_IF_ERROR(
+      operands.ExpectCols(1, "the weight", Dim::Fixed(conv.kernel * (channels / conv.groups))));
   const Dim out_cols = operands[1].rows;
   if (operands.Has(2)) EARSHOT_RETURN_IF_ERROR(operands.ExpectRowVector(2, "the bias", out_cols));
-  const int64_t offset = 2 * conv.padding - conv.kernel + conv.stride;
+  const int64_t padding = conv.padding + (conv.padding_end < 0 ? conv.padding : conv.padding_end);
+  const int64_t offset = padding - (conv.kernel - 1) * conv.dilation - 1 + conv.stride;
   return MatrixShape{AddAndDivide(operands[0].rows, offset, conv.stride), out_cols};
 }
 
@@ -191,6 +132,10 @@ struct KindName {
   const char* operator()(const Attention&) const { return "attention"; }
   const char* operator()(const Activate&) const { return "activate"; }
   const char* operator()(const FeedForward&) const { return "feed-forward"; }
+  template <class Table>
+  const char* operator()(const Table&) const {
+    return fb::EnumNameOpAttributes(fb::OpAttributesTraits<typename Table::TableType>::enum_value);
+  }
 };
 
 }  // namespace
@@ -199,6 +144,14 @@ Result<MatrixShape> InferOutputShape(const Method& method, const Attributes& att
                                      std::span<const int> inputs) {
   const Operands operands(method, inputs);
   return std::visit([&operands](const auto& kind) { return Infer(kind, operands); }, attributes);
+}
+
+bool UpdatesState(const Attributes& attributes) {
+  return std::holds_alternative<Lstm>(attributes) || std::holds_alternative<LinearAttention>(attributes);
+}
+
+DType ResultType(const Attributes& attributes) {
+  return std::holds_alternative<ArgMax>(attributes) ? DType::kI32 : DType::kF32;
 }
 
 const char* OpKindName(const Attributes& attributes) { return std::visit(KindName(), attributes); }

@@ -20,7 +20,13 @@ struct MatrixShape {
 Result<MatrixShape> InferOutputShape(const Method& method, const Attributes& attributes,
                                      std::span<const int> inputs);
 
-// Lower-case name of an op's kind, for example "linear". Static storage.
+// Whether ops of this kind may update a state in place, which then follows their result.
+bool UpdatesState(const Attributes& attributes);
+
+// Type of the result.
+DType ResultType(const Attributes& attributes);
+
+// Name of an op's kind, for example "linear", for messages. Static storage.
 const char* OpKindName(const Attributes& attributes);
 
 }  // namespace earshot::ir

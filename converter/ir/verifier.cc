@@ -1,6 +1,7 @@
 // Checks of tensors, states, values and ops by themselves; write_order.cc checks how ops follow each other.
 #include "converter/ir/verifier.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <set>
 #include <string>
@@ -107,8 +108,22 @@ Status VerifyStates(const Graph& graph) {
   return Status::Ok();
 }
 
+Status VerifyFormula(const Method& method, size_t index) {
+  const Symbol& symbol = method.symbols[index];
+  const bool is_of_earlier =
+      symbol.formula->symbol >= 0 && static_cast<size_t>(symbol.formula->symbol) < index;
+  if (!is_of_earlier) return Broken("symbol \"%s\" has a formula of no earlier symbol", symbol.name.c_str());
+  EARSHOT_RETURN_IF_ERROR(CheckDim(*symbol.formula, method.symbols));
+  const DimRange range = RangeOf(*symbol.formula, method.symbols);
+  if (range.smallest >= symbol.minimum && range.largest <= symbol.maximum) return Status::Ok();
+  return Broken("symbol \"%s\" does not hold what its formula gives", symbol.name.c_str());
+}
+
 Status VerifySymbols(const Method& method) {
   UniqueNames names("symbol");
+  for (size_t i = 0; i < method.symbols.size(); ++i) {
+    if (method.symbols[i].formula) EARSHOT_RETURN_IF_ERROR(VerifyFormula(method, i));
+  }
   for (const Symbol& symbol : method.symbols) {
     EARSHOT_RETURN_IF_ERROR(names.Add(symbol.name));
     if (symbol.minimum < 0 || symbol.minimum > symbol.maximum || symbol.maximum > kMaxLength) {
@@ -227,18 +242,36 @@ Status VerifyScales(const Value& result, const Value& scales) {
   return Broken("\"%s\" cannot hold the scales of \"%s\"", scales.name.c_str(), result.name.c_str());
 }
 
-// Results are f32; a cache may keep those of linear ops as f16, or as 8-bit integers with scales.
+// What an op that updates states has beside its result are states that it reads.
+Status VerifyUpdates(const Method& method, const Op& op) {
+  for (size_t i = 1; i < op.outputs.size(); ++i) {
+    const Value& state = method.values[static_cast<size_t>(op.outputs[i])];
+    const bool is_read = std::ranges::find(op.inputs, op.outputs[i]) != op.inputs.end();
+    if (state.kind != ValueKind::kState || !is_read)
+      return Broken("it updates \"%s\", which is no state that it reads", state.name.c_str());
+  }
+  return Status::Ok();
+}
+
+// Results are f32, or i32 where they are indices; a cache may keep those of linear ops as f16, or as 8-bit
+// integers with scales.
 Status VerifyResult(const Method& method, const Op& op) {
   const auto value = [&method, &op](size_t i) { return method.values[static_cast<size_t>(op.outputs[i])]; };
   const bool is_int8 =
       !op.outputs.empty() && std::holds_alternative<Linear>(op.attributes) && value(0).dtype == DType::kI8;
-  const size_t num_results = is_int8 ? 2 : 1;
+  const bool has_two = is_int8 || (UpdatesState(op.attributes) && op.outputs.size() == 2);
+  const size_t num_results = has_two ? 2 : 1;
   if (op.outputs.size() != num_results)
     return Broken("it has %zu results, not %zu", op.outputs.size(), num_results);
-  if (is_int8) EARSHOT_RETURN_IF_ERROR(VerifyScales(value(0), value(1)));
+  if (is_int8) {
+    EARSHOT_RETURN_IF_ERROR(VerifyScales(value(0), value(1)));
+  } else {
+    EARSHOT_RETURN_IF_ERROR(VerifyUpdates(method, op));
+  }
   EARSHOT_ASSIGN_OR_RETURN(const MatrixShape shape, InferOutputShape(method, op.attributes, op.inputs));
   const Value& result = method.values[static_cast<size_t>(op.outputs[0])];
-  if (result.dtype != DType::kF32 && result.dtype != DType::kF16 && !is_int8) {
+  const bool is_float = result.dtype == DType::kF32 || result.dtype == DType::kF16 || is_int8;
+  if (std::holds_alternative<ArgMax>(op.attributes) ? result.dtype != DType::kI32 : !is_float) {
     return Broken("its result \"%s\" is of type %s", result.name.c_str(), DTypeName(result.dtype));
   }
   if (!SameLength(result.rows, shape.rows) || !SameLength(result.cols, shape.cols)) {

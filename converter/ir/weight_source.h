@@ -17,9 +17,15 @@ class WeightSource {
 
   virtual bool Has(const std::string& name) const = 0;
 
+  // Empty if there is no such tensor, or it is a single number.
+  virtual std::vector<int64_t> ShapeOf(const std::string& name) const = 0;
+
   // The tensor as f32, row-major, and marks it as used. kNotFound names a missing tensor, kInvalidModel a
   // tensor of another shape (the message holds both shapes).
   virtual Result<std::vector<float>> Take(const std::string& name, const std::vector<int64_t>& shape) = 0;
+
+  // Marks a tensor as used that says nothing about inference, without reading it.
+  virtual void Drop(const std::string& name) = 0;
 
   // Names never taken, sorted: an error for the caller to report unless the list is empty.
   virtual std::vector<std::string> Unused() const = 0;

@@ -4,10 +4,28 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 
 #include "converter/ir/dim.h"
 
 namespace earshot::ir {
+
+namespace {
+
+// The row after the last one, where a formula says it: nothing if the two lengths depend on different
+// symbols, or are rounded.
+std::optional<Dim> End(const Dim& begin, const Dim& rows) {
+  const Dim a = Simplify(begin), b = Simplify(rows);
+  if (a.symbol != kNone && b.symbol != kNone && (a.symbol != b.symbol || a.divisor != 1 || b.divisor != 1))
+    return std::nullopt;
+  if (b.symbol == kNone) return AddAndDivide(a, b.addend, 1);
+  if (a.symbol == kNone) return AddAndDivide(b, a.addend, 1);
+  return Simplify({a.symbol, a.multiplier + b.multiplier, a.addend + b.addend, 1});
+}
+
+bool BeginsAt(const Dim& begin, const std::optional<Dim>& end) { return end && SameLength(begin, *end); }
+
+}  // namespace
 
 WriteOrder::WriteOrder(const Method& method) : method_(method), written_(method.values.size()) {}
 
@@ -28,6 +46,8 @@ int WriteOrder::BaseOf(int value) const {
 
 bool WriteOrder::AreDisjoint(const Region& a, const Region& b) const {
   if (a.col_end <= b.col_begin || b.col_end <= a.col_begin) return true;
+  if (BeginsAt(b.row_begin, End(a.row_begin, a.rows)) || BeginsAt(a.row_begin, End(b.row_begin, b.rows)))
+    return true;
   const auto first = [this](const Region& r) { return RangeOf(r.row_begin, method_.symbols).smallest; };
   const auto end = [this](const Region& r) {
     return RangeOf(r.row_begin, method_.symbols).largest + RangeOf(r.rows, method_.symbols).largest;
@@ -52,7 +72,23 @@ bool WriteOrder::IsWritten(int base, const Region& region) const {
       advanced = true;
     }
   }
-  return covered_to >= region.col_end;
+  return covered_to >= region.col_end || IsWrittenInRows(written_[static_cast<size_t>(base)], region);
+}
+
+// By parts that follow each other without a gap, each at least as wide as the region.
+bool WriteOrder::IsWrittenInRows(const std::vector<Region>& parts, const Region& region) const {
+  const std::optional<Dim> end = End(region.row_begin, region.rows);
+  std::optional<Dim> covered_to = region.row_begin;
+  for (size_t i = 0; i <= parts.size() && covered_to && end; ++i) {
+    if (SameLength(*covered_to, *end)) return true;
+    const auto next = std::ranges::find_if(parts, [&](const Region& part) {
+      return part.col_begin <= region.col_begin && part.col_end >= region.col_end &&
+             SameLength(part.row_begin, *covered_to);
+    });
+    if (next == parts.end()) return false;
+    covered_to = End(next->row_begin, next->rows);
+  }
+  return false;
 }
 
 Status WriteOrder::Step(const Op& op) {

@@ -35,6 +35,7 @@ class WriteOrder {
   int BaseOf(int value) const;
   const Value& ValueAt(int value) const { return method_.values[static_cast<size_t>(value)]; }
   bool AreDisjoint(const Region& a, const Region& b) const;
+  bool IsWrittenInRows(const std::vector<Region>& parts, const Region& region) const;
   bool IsWritten(int base, const Region& region) const;
 
   const Method& method_;

@@ -13,10 +13,20 @@
 namespace earshot::passes {
 namespace {
 
-ir::Activation* FusableActivation(ir::Op& op) {
-  if (auto* linear = std::get_if<ir::Linear>(&op.attributes)) return &linear->activation;
-  if (auto* conv = std::get_if<ir::Conv1d>(&op.attributes)) return &conv->activation;
-  return nullptr;
+// Gives the op this activation function if it can have one and has none yet.
+bool SetActivation(ir::Op& op, ir::Activation activation) {
+  const auto set = [activation](auto& current, auto none) {
+    if (current != none) return false;
+    current = static_cast<decltype(none)>(activation);
+    return true;
+  };
+  if (auto* linear = std::get_if<ir::Linear>(&op.attributes))
+    return set(linear->activation, ir::Activation::kNone);
+  if (auto* conv = std::get_if<ir::Conv1d>(&op.attributes))
+    return set(conv->activation, ir::Activation::kNone);
+  if (auto* image = std::get_if<ir::Conv2d>(&op.attributes))
+    return set(image->activation, fb::Activation::None);
+  return false;
 }
 
 bool SameShape(const ir::Value& a, const ir::Value& b) {
@@ -34,10 +44,9 @@ bool TryFuse(ir::Method& method, const std::vector<ValueUses>& uses, size_t inde
                           in_uses.num_writers == 1 && in_uses.num_views == 0;
   if (!is_private || !SameShape(in_value, method.values[static_cast<size_t>(out)])) return false;
   const int producer = in_uses.last_writer;
-  ir::Activation* activation = FusableActivation(method.ops[static_cast<size_t>(producer)]);
-  if (activation == nullptr || *activation != ir::Activation::kNone) return false;
   if (IsTouched(method, {producer, static_cast<int>(index)}, BaseOf(method, out))) return false;
-  *activation = std::get<ir::Activate>(activate.attributes).activation;
+  const ir::Activation activation = std::get<ir::Activate>(activate.attributes).activation;
+  if (!SetActivation(method.ops[static_cast<size_t>(producer)], activation)) return false;
   method.ops[static_cast<size_t>(producer)].outputs[0] = out;
   return true;
 }

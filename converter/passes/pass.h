@@ -15,6 +15,7 @@ struct Pass {
 };
 
 // One file each; the file says what is rewritten and under which conditions.
+Status FoldBatchNorm(ir::Graph& graph);
 Status FoldAttentionScale(ir::Graph& graph);
 Status FuseActivation(ir::Graph& graph);
 Status FuseLinearSiblings(ir::Graph& graph);

@@ -6,12 +6,14 @@
 namespace earshot::passes {
 namespace {
 
-// Order matters where one pass hides a pattern from another: the scale must be folded while q still has a
-// Linear of its own, and a Linear must have its activation before it can be half of a feed-forward layer.
+// Order matters where one pass hides a pattern from another: a norm must be folded before an activation hides
+// the layer before it, the scale while q still has a Linear of its own, and a Linear must have its activation
+// before it can be half of a feed-forward layer.
 constexpr Pass kPipeline[] = {
-    {"fold attention scale", FoldAttentionScale}, {"fuse activation", FuseActivation},
-    {"fuse linear siblings", FuseLinearSiblings}, {"fuse feed-forward", FuseFeedForward},
-    {"attend in place", AttendInPlace},           {"eliminate dead nodes", EliminateDeadNodes},
+    {"fold batch norm", FoldBatchNorm},           {"fold attention scale", FoldAttentionScale},
+    {"fuse activation", FuseActivation},          {"fuse linear siblings", FuseLinearSiblings},
+    {"fuse feed-forward", FuseFeedForward},       {"attend in place", AttendInPlace},
+    {"eliminate dead nodes", EliminateDeadNodes},
 };
 
 }  // namespace

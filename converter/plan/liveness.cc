@@ -20,7 +20,11 @@ int BaseOf(const ir::Method& method, int value) {
 // How many leading operands the kernel may overwrite with its result.
 size_t NumInPlaceOperands(const ir::Op& op) {
   if (std::holds_alternative<ir::Add>(op.attributes)) return 2;
-  const bool one = std::holds_alternative<ir::LayerNorm>(op.attributes) ||
+  const bool one = std::holds_alternative<ir::ScaleShift>(op.attributes) ||
+                   std::holds_alternative<ir::Unary>(op.attributes) ||
+                   std::holds_alternative<ir::Binary>(op.attributes) ||
+                   std::holds_alternative<ir::Softmax>(op.attributes) ||
+                   std::holds_alternative<ir::LayerNorm>(op.attributes) ||
                    std::holds_alternative<ir::Activate>(op.attributes) ||
                    std::holds_alternative<ir::Attention>(op.attributes);
   return one ? 1 : 0;

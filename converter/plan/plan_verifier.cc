@@ -181,7 +181,11 @@ class MethodPlayer {
   // the result there.
   static bool MayOverwrite(const ir::Op& op, size_t operand) {
     if (std::holds_alternative<ir::Add>(op.attributes)) return operand <= 1;
-    return operand == 0 && (std::holds_alternative<ir::LayerNorm>(op.attributes) ||
+    return operand == 0 && (std::holds_alternative<ir::ScaleShift>(op.attributes) ||
+                            std::holds_alternative<ir::Unary>(op.attributes) ||
+                            std::holds_alternative<ir::Binary>(op.attributes) ||
+                            std::holds_alternative<ir::Softmax>(op.attributes) ||
+                            std::holds_alternative<ir::LayerNorm>(op.attributes) ||
                             std::holds_alternative<ir::Activate>(op.attributes) ||
                             std::holds_alternative<ir::Attention>(op.attributes));
   }

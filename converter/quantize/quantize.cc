@@ -17,13 +17,20 @@ namespace {
 
 enum class Role : uint8_t { kUnused, kMatrix, kVocabulary, kConvolution, kOther };
 
-Role RoleOfOperand(const ir::Op& op, size_t operand) {
+Role RoleOfOperand(const ir::Op& op, size_t operand, int64_t cols) {
   if (std::holds_alternative<ir::FeedForward>(op.attributes) && (operand == 1 || operand == 3))
     return Role::kMatrix;
   if (operand != 1) return Role::kOther;
   if (std::holds_alternative<ir::Linear>(op.attributes)) return Role::kMatrix;
   if (std::holds_alternative<ir::Embedding>(op.attributes)) return Role::kVocabulary;
-  if (std::holds_alternative<ir::Conv1d>(op.attributes)) return Role::kConvolution;
+  // Weights of convolutions by channels are few, and read by plain loops: they stay f32, as do those of other
+  // ops.
+  if (const auto* conv = std::get_if<ir::Conv1d>(&op.attributes))
+    return conv->groups > 1 && cols == conv->kernel ? Role::kOther : Role::kConvolution;
+  if (const auto* conv = std::get_if<ir::Conv2d>(&op.attributes)) {
+    const bool is_channelwise = conv->groups > 1 && cols == int64_t{conv->kernel_rows} * conv->kernel_cols;
+    return is_channelwise ? Role::kOther : Role::kConvolution;
+  }
   return Role::kOther;
 }
 
@@ -44,7 +51,9 @@ std::vector<Role> FindRoles(const ir::Graph& graph) {
         const ir::Value& base = is_view ? method.values[static_cast<size_t>(value.base)] : value;
         if (base.kind != ir::ValueKind::kConstant) continue;
         Role& role = roles[static_cast<size_t>(base.tensor)];
-        role = Combine(role, is_view ? Role::kOther : RoleOfOperand(op, operand));
+        role = Combine(
+            role, is_view ? Role::kOther
+                          : RoleOfOperand(op, operand, graph.tensors[static_cast<size_t>(base.tensor)].cols));
       }
     }
   }

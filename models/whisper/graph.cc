@@ -64,7 +64,7 @@ Caches AddCaches(ir::Graph& graph, const Config& config) {
   const int64_t width = config.width;
   for (int64_t layer = 0; layer < config.decoder_layers; ++layer) {
     const int cross =
-        ir::AddState(graph, Numbered("cross_kv_", layer), DType::kF16, config.max_audio_frames, 2 * width);
+        ir::AddState(graph, Numbered("cross_kv_", layer), DType::kF32, config.max_audio_frames, 2 * width);
     const int self =
         ir::AddState(graph, Numbered("self_kv_", layer), DType::kF32, config.max_text_tokens, 2 * width);
     caches.cross.push_back({cross, width});
@@ -73,8 +73,7 @@ Caches AddCaches(ir::Graph& graph, const Config& config) {
   return caches;
 }
 
-// `encode`: mel [2S, num_mels] -> the cross-attention caches. encoder_output [S, d] is the activation that
-// lives last: it can be looked at until something else runs, and needs no memory of its own.
+// `encode`: mel [2S, num_mels] -> encoder_output [S, d], and the cross-attention caches.
 class Encoder {
  public:
   Encoder(const Config& config, LayerBuilder& layers)
@@ -87,8 +86,8 @@ class Encoder {
         {.name = "mel", .rows = ir::Dim::Of(frames, 2), .cols = ir::Dim::Fixed(config_.num_mels)});
     int x = AddPositions(Convolve(mel));
     for (int64_t layer = 0; layer < config_.encoder_layers; ++layer) x = Block(layer, x);
-    const int output = method_.AddActivation(
-        {.name = "encoder_output", .rows = frames_, .cols = ir::Dim::Fixed(config_.width)});
+    const int output =
+        method_.AddOutput({.name = "encoder_output", .rows = frames_, .cols = ir::Dim::Fixed(config_.width)});
     layers_.LayerNormInto({"encoder.norm", "model.encoder.layer_norm"}, x, output);
     for (int64_t layer = 0; layer < config_.decoder_layers; ++layer) {
       FillCrossCache(layer, output, caches.cross[static_cast<size_t>(layer)]);
@@ -301,7 +300,8 @@ bool IsLanguage(const std::string& name) {
 
 Status CheckCard(const Config& config, const ModelCard& card) {
   const int64_t vocab_size = config.vocab_size;
-  if (static_cast<int64_t>(card.tokenizer.pieces.size()) != vocab_size) {
+  const bool has_text = !card.tokenizer.pieces.empty();  // without: the network alone
+  if (has_text && static_cast<int64_t>(card.tokenizer.pieces.size()) != vocab_size) {
     return Status::Error(StatusCode::kInvalidModel, "the tokenizer has %zu tokens, the decoder %lld",
                          card.tokenizer.pieces.size(), static_cast<long long>(vocab_size));
   }
@@ -368,7 +368,7 @@ Result<ir::Graph> BuildGraph(const Config& config, ir::WeightSource& weights, Mo
   graph.encoder_attention = {"encoder.*.self_attention.attend"};  // most of the encoder's time is spent there
   graph.int8_convolutions = {"encoder.conv*"};                    // both at once cost nothing measurable
   graph.int8_states = {"cross_kv_*"};                             // read with every token
-  graph.f16_states = {"self_kv_*"};
+  graph.f16_states = {"self_kv_*", "cross_kv_*"};
   graph.metadata = std::move(card.metadata);
   graph.tokenizer = std::move(card.tokenizer);
   graph.generation = std::move(card.generation);

@@ -17,6 +17,7 @@ void AddTranscribeCommand(CLI::App& app, Command& chosen);
 void AddInspectCommand(CLI::App& app, Command& chosen);
 void AddPackCommand(CLI::App& app, Command& chosen);
 void AddBenchCommand(CLI::App& app, Command& chosen);
+void AddRunCommand(CLI::App& app, Command& chosen);
 void AddEvaluateCommand(CLI::App& app, Command& chosen);
 
 }  // namespace earshot::cli

@@ -10,8 +10,11 @@
 #include "platform/cli/exit_code.h"
 #include "platform/cli/inspect_report.h"
 #include "platform/cli/model_loader.h"
+#include "platform/cli/model_tensors.h"
 #include "platform/cli/output.h"
 #include "platform/cli/speech_model.h"
+#include "platform/cli/tensor_file.h"
+#include "platform/files/input_files.h"
 
 namespace earshot::cli {
 namespace {
@@ -21,6 +24,7 @@ struct Options {
   size_t num_threads = 0;
   std::string packed_weights;
   bool json = false;
+  std::string tensors;  // file to write
 };
 
 // kInvalidModel where the weights are damaged.
@@ -46,7 +50,21 @@ Result<InspectReport> Inspect(const Options& options) {
                        .memory = memory};
 }
 
+Status WriteTensors(const Options& options) {
+  EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model, LoadedModel::Load(options.model, {.num_threads = 1}));
+  InputFiles files;
+  files.Add(options.model);
+  EARSHOT_RETURN_IF_ERROR(files.Check(options.tensors));
+  return WriteTensorFile(options.tensors, ModelTensors(model.program()));
+}
+
 int Run(const Options& options) {
+  if (!options.tensors.empty()) {
+    const Status status = WriteTensors(options);
+    if (status.ok()) return kExitOk;
+    GetConsole().Error(status);
+    return kExitFailure;
+  }
   const auto report = Inspect(options);
   if (!report.ok()) {
     GetConsole().Error(report.status());
@@ -66,6 +84,8 @@ void AddInspectCommand(CLI::App& app, Command& chosen) {
   AddThreadsOption(command, options->num_threads, "threads of the session whose memory is measured");
   AddPackedWeightsOption(command, options->packed_weights);
   command.add_flag("--json", options->json, "print JSON");
+  command.add_option("--tensors", options->tensors,
+                     "write the weights, dequantized, to this safetensors file, and print nothing");
   command.callback([options, &chosen] { chosen = [options] { return Run(*options); }; });
 }
 

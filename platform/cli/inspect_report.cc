@@ -89,6 +89,13 @@ std::string StatesText(const ModelDescription& model) {
   return table.ToString();
 }
 
+std::string LoopsText(const ModelDescription& model) {
+  TextTable table({{"name"}, {"driver"}, {"methods"}, {"settings"}});
+  for (const LoopDescription& loop : model.loops)
+    table.AddRow({loop.name, loop.driver, loop.methods, loop.settings});
+  return table.ToString();
+}
+
 std::string MemoryText(const MemoryRequirements& memory) {
   TextTable table({{"class"}, {"bytes", Align::kRight}, {""}, {""}});
   for (const MemoryClass& item : ArenaClasses(memory)) {
@@ -149,6 +156,7 @@ std::string InspectText(const InspectReport& report) {
       Printable(report.path) + "\n" + GeneralText(report) + "\nWeights\n" + WeightsText(report.model);
   for (const MethodDescription& method : report.model.methods)
     text += "\nMethod " + method.name + "\n" + MethodText(method);
+  if (!report.model.loops.empty()) text += "\nLoops\n" + LoopsText(report.model);
   if (!report.model.states.empty()) text += "\nStates\n" + StatesText(report.model);
   return text + "\nMemory of a session with " + std::to_string(report.num_threads) +
          (report.num_threads == 1 ? " thread" : " threads") + "\n" + MemoryText(report.memory);
@@ -165,6 +173,13 @@ std::string InspectJson(const InspectReport& report) {
                        {"scales_bytes", type.scales_bytes}});
   }
   for (const MethodDescription& method : model.methods) methods.push_back(MethodJson(method));
+  Json loops = Json::array();
+  for (const LoopDescription& loop : model.loops) {
+    loops.push_back({{"name", loop.name},
+                     {"driver", loop.driver},
+                     {"methods", loop.methods},
+                     {"settings", loop.settings}});
+  }
   for (const StateDescription& state : model.states) {
     states.push_back({{"name", state.name},
                       {"dtype", state.dtype},
@@ -184,6 +199,7 @@ std::string InspectJson(const InspectReport& report) {
                          {"sizes", sizes},
                          {"weights", weights},
                          {"methods", methods},
+                         {"loops", loops},
                          {"states", states},
                          {"memory", MemoryJson(report)}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -23,6 +23,7 @@ int Main(int argc, char** argv) {
   AddPackCommand(app, command);
   AddBenchCommand(app, command);
   AddEvaluateCommand(app, command);
+  AddRunCommand(app, command);
   app.require_subcommand(0, 1);  // none: see below; otherwise an unknown word would go unnamed
   app.set_version_flag("--version", "earshot " EARSHOT_VERSION);
   app.footer("earshot COMMAND --help tells more. Model files are made by earshot-convert.");

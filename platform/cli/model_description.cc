@@ -255,6 +255,19 @@ std::vector<std::pair<std::string, int64_t>> DescribeSizes(const Program& progra
   return sizes;
 }
 
+LoopDescription DescribeLoop(const fb::Loop& loop) {
+  LoopDescription description{
+      .name = Text(loop.name()), .driver = Text(loop.driver()), .methods = {}, .settings = {}};
+  for (const flatbuffers::String* method : *loop.methods())
+    description.methods += (description.methods.empty() ? "" : ", ") + Text(method);
+  for (const fb::Setting* setting : *loop.settings()) {
+    char value[32];
+    std::snprintf(value, sizeof(value), "%g", setting->value());
+    description.settings += (description.settings.empty() ? "" : ", ") + Text(setting->key()) + "=" + value;
+  }
+  return description;
+}
+
 }  // namespace
 
 std::string ValueDescription::Text() const { return label + " " + rows + " x " + cols + " " + dtype; }
@@ -274,6 +287,7 @@ ModelDescription DescribeModel(const Program& program) {
                                .sizes = DescribeSizes(program),
                                .weights = DescribeWeights(model),
                                .methods = {},
+                               .loops = {},
                                .states = {}};
   if (model.metadata() != nullptr) {
     for (const fb::Metadata* entry : *model.metadata())
@@ -281,6 +295,9 @@ ModelDescription DescribeModel(const Program& program) {
   }
   for (const fb::Method* method : *model.methods())
     description.methods.push_back(DescribeMethod(model, *method));
+  if (model.loops() != nullptr) {
+    for (const fb::Loop* loop : *model.loops()) description.loops.push_back(DescribeLoop(*loop));
+  }
   for (const fb::State* state : *model.states()) description.states.push_back(DescribeState(*state));
   return description;
 }

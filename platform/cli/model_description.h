@@ -48,6 +48,13 @@ struct MethodDescription {
   std::vector<OpDescription> ops;
 };
 
+struct LoopDescription {
+  std::string name;
+  std::string driver;
+  std::string methods;   // "encode, decode"
+  std::string settings;  // "start=1, end=2"; may be empty
+};
+
 struct StateDescription {
   std::string name;
   std::string dtype;
@@ -73,6 +80,7 @@ struct ModelDescription {
   std::vector<std::pair<std::string, int64_t>> sizes;  // "encoder layers", 4
   std::vector<WeightTypeDescription> weights;          // only types that occur
   std::vector<MethodDescription> methods;
+  std::vector<LoopDescription> loops;
   std::vector<StateDescription> states;
 };
 

@@ -205,18 +205,19 @@ OpGroup GroupOf(const fb::Model& model, const fb::Method& method, const fb::Op& 
     case fb::OpAttributes::FeedForward:
       return DenseGroup(model, method, op);
     case fb::OpAttributes::Conv1d:
+    case fb::OpAttributes::Conv2d:
       return OpGroup::kConvolution;
     case fb::OpAttributes::Attention:
       return op.attributes_as_Attention()->pattern() == fb::PatternKind::Causal ? OpGroup::kCausalAttention
                                                                                 : OpGroup::kAttention;
     case fb::OpAttributes::LayerNorm:
+    case fb::OpAttributes::Normalize:
       return OpGroup::kNorm;
     case fb::OpAttributes::Activate:
       return OpGroup::kActivation;
     case fb::OpAttributes::Add:
       return OpGroup::kAdd;
-    case fb::OpAttributes::Embedding:
-    case fb::OpAttributes::NONE:
+    default:  // Embedding; speech models, which are the ones measured, have no others
       break;
   }
   return OpGroup::kEmbedding;

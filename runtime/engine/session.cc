@@ -153,6 +153,9 @@ class SessionImpl {
   Status Run(int method, std::span<const int64_t> symbols);
   Result<MatrixView> View(int method, int value, std::span<const int64_t> symbols) const;
   Status CheckSymbols(int method, std::span<const int64_t> symbols) const;
+  void ResetStates() {
+    std::memset(blocks_.states, 0, BlockBytes(program_.model().memory_plan()->state_bytes()));
+  }
 
   const Program& program() const { return program_; }
   const MemoryRequirements& used() const { return used_; }
@@ -193,7 +196,7 @@ Status SessionImpl::Create(const MemoryRequirements& needed, Arena& arena) {
   }
   workspace_ = {workspace, needed.workspace_bytes};
   if (!options_.memory_is_zero) {
-    std::memset(blocks_.states, 0, state_bytes);
+    ResetStates();
     std::memset(blocks_.io, 0, needed.io_bytes);
   }
   std::uninitialized_default_construct_n(methods, num_methods);
@@ -248,6 +251,10 @@ Status SessionImpl::CheckSymbols(int method, std::span<const int64_t> symbols) c
                            symbol.name()->c_str(), static_cast<long long>(symbols[i]), symbol.minimum(),
                            symbol.maximum());
     }
+    if (symbol.formula() == nullptr || EvaluateDim(*symbol.formula(), symbols) == symbols[i]) continue;
+    return Status::Error(StatusCode::kInvalidArgument, "%s = %lld is not what its formula gives, %lld",
+                         symbol.name()->c_str(), static_cast<long long>(symbols[i]),
+                         static_cast<long long>(EvaluateDim(*symbol.formula(), symbols)));
   }
   return Status::Ok();
 }
@@ -386,6 +393,8 @@ Status Session::Run(int method, std::span<const int64_t> symbols) { return impl_
 Result<MatrixView> Session::View(int method, int value, std::span<const int64_t> symbols) const {
   return impl_->View(method, value, symbols);
 }
+
+void Session::ResetStates() { impl_->ResetStates(); }
 
 MemoryRequirements Session::used() const { return impl_->used(); }
 const Program& Session::program() const { return impl_->program(); }

@@ -100,6 +100,9 @@ class Session {
   // kCancelled. After an error outputs and states hold unspecified numbers.
   Status Run(int method, std::span<const int64_t> symbols);
 
+  // Makes all states zero, as they are after Create: a new sequence begins. Never allocates.
+  void ResetStates();
+
   // The matrix of an input or output for these symbol values. Inputs are written before Run, outputs read
   // after it; the memory is stable for the life of the session.
   Result<MatrixView> View(int method, int value, std::span<const int64_t> symbols) const;

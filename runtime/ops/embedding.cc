@@ -1,4 +1,4 @@
-// Embedding: out[m] = table[ids[m]], dequantized; the table stays in place in the model file.
+// Embedding: out[m] = table[ids[m]], dequantized; the table stays in place in the model file, or is computed.
 #include <algorithm>
 #include <cstring>
 
@@ -30,8 +30,7 @@ class EmbeddingKernel final : public OpKernel {
     for (int64_t m = 0; m < ids.rows; ++m) {
       const int64_t id = *ids.Row(m);
       if (id < 0 || id >= table.rows) {
-        return Status::Error(StatusCode::kInvalidArgument,
-                             "token id %lld is not below the vocabulary size %lld",
+        return Status::Error(StatusCode::kInvalidArgument, "id %lld is not below %lld, the rows of the table",
                              static_cast<long long>(id), static_cast<long long>(table.rows));
       }
       CopyRow(table, id, out.Row(m));
@@ -68,7 +67,7 @@ class EmbeddingKernel final : public OpKernel {
   // share the mapping.
   void Release() {
     rows_in_memory_ = 0;
-    if (release_weights_ != nullptr) release_weights_(release_context_, table_);
+    if (release_weights_ != nullptr && !table_.empty()) release_weights_(release_context_, table_);
   }
 
   static constexpr int64_t kMaxRowsInMemory = 4;
@@ -85,8 +84,10 @@ Status CheckSetup(const OpSetup& setup) {
   EARSHOT_RETURN_IF_ERROR(CheckDType("the list of ids", setup.operands.inputs[0], DType::kI32));
   EARSHOT_RETURN_IF_ERROR(CheckDType("the output", setup.operands.outputs[0], DType::kF32));
   const MatrixView& table = setup.operands.inputs[1];
-  if (setup.constants[1].data.empty() || table.dtype == DType::kI32 || table.stride != table.cols) {
-    return Status::Error(StatusCode::kInvalidModel, "its table is no whole weight");
+  const bool is_weight = !setup.constants[1].data.empty() && table.stride == table.cols;
+  if (table.dtype == DType::kI32 || (!is_weight && table.dtype != DType::kF32)) {
+    return Status::Error(StatusCode::kInvalidModel,
+                         "its table is neither a whole weight nor a matrix of f32");
   }
   return EmbeddingKernel(setup).Check(setup.operands);
 }

@@ -30,4 +30,19 @@ Status CheckDType(const char* what, const MatrixView& view, DType allowed, DType
                        DTypeName(view.dtype));
 }
 
+Status CheckAllF32(const OpSetup& setup) {
+  const OpOperands& operands = setup.operands;
+  for (size_t i = 0; i < operands.num_inputs; ++i)
+    EARSHOT_RETURN_IF_ERROR(CheckDType("an input", operands.inputs[i], DType::kF32));
+  for (size_t i = 0; i < operands.num_outputs; ++i)
+    EARSHOT_RETURN_IF_ERROR(CheckDType("an output", operands.outputs[i], DType::kF32));
+  return Status::Ok();
+}
+
+Status CheckGroups(const char* what, const MatrixView& view, int64_t groups) {
+  if (groups >= 1 && view.cols % groups == 0) return Status::Ok();
+  return Status::Error(StatusCode::kInvalidModel, "%s has %lld columns, which do not make %lld equal parts",
+                       what, static_cast<long long>(view.cols), static_cast<long long>(groups));
+}
+
 }  // namespace earshot

@@ -97,6 +97,20 @@ Result<OpKernel*> PlaceKernel(Arena& persistent, Arguments&&... arguments) {
   return static_cast<OpKernel*>(new (memory) Kernel(std::forward<Arguments>(arguments)...));
 }
 
+// Measure and Create of an op whose kernel is all it keeps: Kernel::Make(setup) checks everything and returns
+// the kernel, kernel.workspace_bytes() says what Eval needs.
+template <class Kernel>
+Result<OpMemory> MeasureKernel(const OpSetup& setup) {
+  EARSHOT_ASSIGN_OR_RETURN(const Kernel kernel, Kernel::Make(setup));
+  return OpMemory{AlignUp(sizeof(Kernel)), kernel.workspace_bytes()};
+}
+
+template <class Kernel>
+Result<OpKernel*> CreateKernel(const OpSetup& setup, Arena& persistent, std::span<std::byte>) {
+  EARSHOT_ASSIGN_OR_RETURN(const Kernel kernel, Kernel::Make(setup));
+  return PlaceKernel<Kernel>(persistent, kernel);
+}
+
 // kInvalidModel unless the op has num_outputs outputs and from min_inputs to max_inputs inputs.
 Status CheckOperandCount(const OpSetup& setup, size_t min_inputs, size_t max_inputs, size_t num_outputs = 1);
 
@@ -114,6 +128,11 @@ inline OpMemory MemoryWithDense(size_t kernel_bytes, size_t workspace_bytes,
           .workspace_bytes = workspace_bytes,
           .packed = {{{first.packed_bytes, first.packed_id}, {second.packed_bytes, second.packed_id}}}};
 }
+// kInvalidModel unless every operand is f32.
+Status CheckAllF32(const OpSetup& setup);
+
+// kInvalidModel unless the columns of `view` make `groups` equal parts.
+Status CheckGroups(const char* what, const MatrixView& view, int64_t groups);
 
 // Calls body(begin, count) for blocks of rows, spread over the threads; for cheap ops that handle rows
 // independently.

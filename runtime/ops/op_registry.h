@@ -15,6 +15,19 @@ extern const OpDefinition kEmbeddingOp;
 extern const OpDefinition kAttentionOp;
 extern const OpDefinition kActivateOp;
 extern const OpDefinition kFeedForwardOp;
+extern const OpDefinition kScaleShiftOp;
+extern const OpDefinition kBinaryOp;
+extern const OpDefinition kUnaryOp;
+extern const OpDefinition kNormalizeOp;
+extern const OpDefinition kSoftmaxOp;
+extern const OpDefinition kReduceOp;
+extern const OpDefinition kArgMaxOp;
+extern const OpDefinition kMatMulOp;
+extern const OpDefinition kConv2dOp;
+extern const OpDefinition kRotaryOp;
+extern const OpDefinition kLstmOp;
+extern const OpDefinition kRelativeShiftOp;
+extern const OpDefinition kLinearAttentionOp;
 
 // nullptr where this build has no such op.
 const OpDefinition* FindOp(fb::OpAttributes type);

@@ -102,10 +102,21 @@ void CountMultiplyAdds(const fb::Op& op, const OpOperands& operands, OpWork& wor
     work.multiply_adds = out.rows * (widen.rows * widen.cols + narrow.rows * narrow.cols);
     if (IsQuantized(widen) && IsQuantized(narrow)) work.arithmetic = Arithmetic::kI8;
   } else if (op.attributes_type() == fb::OpAttributes::Linear ||
-             op.attributes_type() == fb::OpAttributes::Conv1d) {
+             op.attributes_type() == fb::OpAttributes::Conv1d ||
+             op.attributes_type() == fb::OpAttributes::Conv2d) {
     const MatrixView& weight = operands.inputs[1];
     work.multiply_adds = out.rows * out.cols * weight.cols;
     if (IsQuantized(weight)) work.arithmetic = Arithmetic::kI8;
+  } else if (const fb::MatMul* product = op.attributes_as_MatMul(); product != nullptr) {
+    const MatrixView& a = operands.inputs[0];
+    const int64_t inner = product->transpose_a() ? a.rows : a.cols;
+    const bool is_cut =
+        product->a_layout() == (product->transpose_a() ? fb::GroupLayout::Rows : fb::GroupLayout::Columns);
+    work.multiply_adds = out.rows * out.cols * (is_cut ? inner / product->groups() : inner);
+  } else if (const fb::LinearAttention* linear = op.attributes_as_LinearAttention(); linear != nullptr) {
+    // Per head: the products of keys and values, and those of queries and the sums.
+    const MatrixView& k = operands.inputs[1];
+    work.multiply_adds = (k.rows + out.rows) * k.cols * (out.cols / linear->num_heads());
   }
 }
 

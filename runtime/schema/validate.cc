@@ -2,6 +2,7 @@
 #include "runtime/schema/validate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 
@@ -105,6 +106,24 @@ Status ValidateAudio(const fb::Model& model, const fb::AudioFrontEnd& audio) {
   return Status::Ok();
 }
 
+// Drivers check what they need of the settings; here, that they are numbers and the methods exist.
+Status ValidateLoop(const fb::Model& model, const fb::Loop& loop) {
+  const char* name = loop.name()->c_str();
+  constexpr double kLargestSetting = 1e12;
+  for (const fb::Setting* setting : *loop.settings()) {
+    if (!(std::abs(setting->value()) <= kLargestSetting))
+      return Bad("the setting \"%s\" of the loop \"%s\" is out of range", setting->key()->c_str(), name);
+  }
+  if (loop.methods()->size() == 0) return Bad("the loop \"%s\" has no methods", name);
+  for (const flatbuffers::String* wanted : *loop.methods()) {
+    bool is_known = false;
+    for (const fb::Method* method : *model.methods())
+      is_known = is_known || method->name()->string_view() == wanted->string_view();
+    if (!is_known) return Bad("the loop \"%s\" runs \"%s\", which is no method", name, wanted->c_str());
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 
 Status ValidateModel(const fb::Model& model, uint64_t weights_bytes) {
@@ -140,6 +159,9 @@ Status ValidateModel(const fb::Model& model, uint64_t weights_bytes) {
     if (const Status status = ValidateMethod(model, *method); !status.ok()) {
       return status.WithContext("method \"%s\"", method->name()->c_str());
     }
+  }
+  if (model.loops() != nullptr) {
+    for (const fb::Loop* loop : *model.loops()) EARSHOT_RETURN_IF_ERROR(ValidateLoop(model, *loop));
   }
   if (model.tokenizer() != nullptr) EARSHOT_RETURN_IF_ERROR(ValidateTokenizer(*model.tokenizer()));
   if (model.audio() != nullptr) EARSHOT_RETURN_IF_ERROR(ValidateAudio(model, *model.audio()));

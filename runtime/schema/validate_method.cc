@@ -101,6 +101,7 @@ Status ValidateValue(const fb::Model& model, const fb::Method& method, const fb:
       return ValidatePlanned(value, shape, model.memory_plan()->activation_bytes());
     case fb::ValueKind::Input:
     case fb::ValueKind::Output:
+      if (value.name() == nullptr) return Bad("an input or output has no name");
       return ValidatePlanned(value, shape, model.memory_plan()->io_bytes());
     case fb::ValueKind::Constant: {
       if (!InRange(value.tensor(), model.tensors()->size()))
@@ -148,7 +149,12 @@ Status ValidateOp(const fb::Method& method, const fb::Op& op) {
 }  // namespace
 
 Status ValidateMethod(const fb::Model& model, const fb::Method& method) {
-  for (const fb::Symbol* symbol : *method.symbols()) {
+  for (uoffset_t i = 0; i < method.symbols()->size(); ++i) {
+    const fb::Symbol* symbol = method.symbols()->Get(i);
+    if (symbol->formula() != nullptr) {
+      if (!InRange(symbol->formula()->symbol(), i)) return Bad("a symbol has a formula of no earlier symbol");
+      EARSHOT_RETURN_IF_ERROR(DimExtent(method, *symbol->formula()).status());
+    }
     if (symbol->minimum() > symbol->maximum() || symbol->maximum() > kMaxDimension) {
       return Bad("symbol \"%s\" has an impossible range", symbol->name()->c_str());
     }

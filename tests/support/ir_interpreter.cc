@@ -167,10 +167,11 @@ std::vector<double> IrInterpreter::Read(const std::string& value) {
 void IrInterpreter::Eval(const ir::Op& op) {
   std::vector<Matrix> in;
   for (const int input : op.inputs) in.push_back(View(input));
-  Require(op.outputs.size() == 1, "op " + op.name + " has not one output");
+  Require(!op.outputs.empty(), "op " + op.name + " has no output");
   const Matrix out = View(op.outputs[0]);
+  // A state that is updated is the last of the operands.
   std::visit([&](const auto& attributes) { Compute(attributes, in, out); }, op.attributes);
-  RoundState(op.outputs[0], out);
+  for (const int output : op.outputs) RoundState(output, View(output));
 }
 
 void IrInterpreter::RoundState(int value, const Matrix& out) const {
@@ -224,17 +225,21 @@ void IrInterpreter::Compute(const ir::FeedForward& layers, const std::vector<Mat
 
 void IrInterpreter::Compute(const ir::Conv1d& conv, const std::vector<Matrix>& in, const Matrix& out) {
   const Matrix &x = in.at(0), &weight = in.at(1);
-  Require(weight.cols == conv.kernel * x.cols && weight.rows == out.cols,
+  const int64_t channels = x.cols / conv.groups, group_outputs = out.cols / conv.groups;
+  Require(weight.cols == conv.kernel * channels && weight.rows == out.cols,
           "a convolution's shapes do not agree");
-  Require(out.rows == (x.rows + 2 * conv.padding - conv.kernel) / conv.stride + 1,
+  const int64_t padding_end = conv.padding_end < 0 ? conv.padding : conv.padding_end;
+  const int64_t extent = (conv.kernel - 1) * conv.dilation + 1;
+  Require(out.rows == (x.rows + conv.padding + padding_end - extent) / conv.stride + 1,
           "a convolution's lengths do not agree");
   for (int64_t row = 0; row < out.rows; ++row) {
     for (int64_t col = 0; col < out.cols; ++col) {
       double sum = in.size() > 2 ? in[2].At(0, col) : 0.0;
       for (int64_t tap = 0; tap < conv.kernel; ++tap) {
-        const int64_t time = row * conv.stride - conv.padding + tap;
+        const int64_t time = row * conv.stride - conv.padding + tap * conv.dilation;
         if (time < 0 || time >= x.rows) continue;
-        for (int64_t c = 0; c < x.cols; ++c) sum += x.At(time, c) * weight.At(col, tap * x.cols + c);
+        for (int64_t c = 0; c < channels; ++c)
+          sum += x.At(time, col / group_outputs * channels + c) * weight.At(col, tap * channels + c);
       }
       out.At(row, col) = Activated(conv.activation, sum);
     }

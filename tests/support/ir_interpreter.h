@@ -59,6 +59,19 @@ class IrInterpreter {
   void Compute(const ir::Attention& attention, const std::vector<Matrix>& in, const Matrix& out);
   void Compute(const ir::Activate& activate, const std::vector<Matrix>& in, const Matrix& out);
   void Compute(const ir::FeedForward& layers, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::ScaleShift& scale_shift, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::Binary& binary, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::Unary& unary, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::Normalize& normalize, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::Softmax& softmax, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::Reduce& reduce, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::ArgMax& arg_max, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::MatMul& product, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::Conv2d& conv, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::Rotary& rotary, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::Lstm& lstm, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::RelativeShift& shift, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::LinearAttention& attention, const std::vector<Matrix>& in, const Matrix& out);
 
   const ir::Graph& graph_;
   StatePrecision precision_;

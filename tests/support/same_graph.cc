@@ -24,7 +24,7 @@ bool Same(const ir::State& a, const ir::State& b) {
 }
 
 bool Same(const ir::Symbol& a, const ir::Symbol& b) {
-  return a.name == b.name && a.maximum == b.maximum && a.minimum == b.minimum;
+  return a.name == b.name && a.maximum == b.maximum && a.minimum == b.minimum && a.formula == b.formula;
 }
 
 bool Same(const ir::Value& a, const ir::Value& b) {
@@ -53,9 +53,12 @@ struct SameAttributes {
     return a.activation == b.activation;
   }
   template <class A, class B>
-  bool operator()(const A&, const B&) const {
-    static_assert(!std::is_same_v<A, B>, "a kind of op has no comparison");
-    return false;
+  bool operator()(const A& a, const B& b) const {
+    if constexpr (std::is_same_v<A, B>) {
+      return a == b;  // the schema's own type
+    } else {
+      return false;
+    }
   }
 };
 

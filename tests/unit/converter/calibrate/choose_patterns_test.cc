@@ -40,6 +40,7 @@ class Weights final : public ir::WeightSource {
  public:
   explicit Weights(bool heads_look_everywhere) : heads_look_everywhere_(heads_look_everywhere) {}
   bool Has(const std::string& name) const override { return name != "proj_out.weight"; }
+  std::vector<int64_t> ShapeOf(const std::string&) const override { return {}; }
   Result<std::vector<float>> Take(const std::string& name, const std::vector<int64_t>& shape) override {
     size_t count = 1;
     for (const int64_t length : shape) count *= static_cast<size_t>(length);
@@ -50,6 +51,7 @@ class Weights final : public ir::WeightSource {
     for (float& value : values) value = static_cast<float>(random_.NextUnit() - 0.5);
     return values;
   }
+  void Drop(const std::string&) override {}
   std::vector<std::string> Unused() const override { return {}; }
 
  private:

@@ -45,7 +45,7 @@ TEST_CASE("a C program may start with packed weights") {
   REQUIRE(earshot_model_open(kModel, &model, nullptr) == EARSHOT_OK);
   const size_t bytes_without = SessionBytes(model);
   const std::string text_without = Transcribe(model);
-  CHECK(text_without.find("fail again") != std::string::npos);
+  CHECK(text_without.find("ail again") != std::string::npos);  // with a capital or without
 
   earshot_error error = {};
   CHECK(earshot_model_use_packed_weights(model, nullptr, &error) == EARSHOT_INVALID_ARGUMENT);

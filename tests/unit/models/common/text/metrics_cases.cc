@@ -8,9 +8,12 @@
 namespace earshot::test {
 
 MetricsCases LoadMetricsCases() {
+  const char* file_name = std::getenv("EARSHOT_METRICS_FILE");  // of another case (tests/golden/run_case.sh)
   const char* directory = std::getenv("EARSHOT_SHARED_DIR");
-  const std::string path =
-      std::string(directory != nullptr ? directory : EARSHOT_SHARED_DIR) + "/zoo/cases/metrics/metrics.json";
+  const std::string path = file_name != nullptr
+                               ? std::string(file_name)
+                               : std::string(directory != nullptr ? directory : EARSHOT_SHARED_DIR) +
+                                     "/zoo/cases/metrics/metrics.json";
   std::ifstream file(path);
   INFO("reading " << path);
   REQUIRE(file.good());
@@ -18,7 +21,7 @@ MetricsCases LoadMetricsCases() {
   REQUIRE(cases.all.is_object());
   cases.hypotheses = cases.all.at("hypotheses").get<std::vector<std::string>>();
   cases.references = cases.all.at("references").get<std::vector<std::vector<std::string>>>();
-  REQUIRE(cases.hypotheses.size() == 12);
+  REQUIRE(cases.hypotheses.size() >= 2);
   REQUIRE(cases.references.size() == 2);
   return cases;
 }

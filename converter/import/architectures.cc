@@ -1,0 +1,55 @@
+// One line for each architecture.
+#include "converter/import/architectures.h"
+
+#include "models/batchnorm/graph.h"
+#include "models/crossattention/graph.h"
+#include "models/linear/graph.h"
+#include "models/linformer/graph.h"
+#include "models/marian/graph.h"
+#include "models/nat/graph.h"
+#include "models/parakeet/graph.h"
+#include "models/performer/graph.h"
+#include "models/pointer/graph.h"
+#include "models/synthesizer/graph.h"
+#include "models/wav2vec2/graph.h"
+#include "models/whisper/graph_reference.h"
+
+namespace earshot::checkpoint {
+namespace {
+
+constexpr Architecture kArchitectures[] = {
+    {"torch", "nn.BatchNorm1d / Conv1d", batchnorm::BuildChain1d},
+    {"torch", "nn.BatchNorm2d / Conv2d", batchnorm::BuildChain2d},
+    {"pytorch-fast-transformers", "TransformerEncoder(attention_type=linear", linear::BuildEncoder},
+    {"pytorch-fast-transformers", "TransformerEncoder(causal-linear", linear::BuildCausalEncoder},
+    {"transformers", "WhisperForConditionalGeneration", whisper::BuildReference},
+    {"transformers", "MarianMTModel", marian::Build},
+    {"transformers", "ParakeetForCTC", parakeet::Build},
+    {"transformers", "Wav2Vec2ForCTC", wav2vec2::BuildTransformer},
+    {"transformers", "Wav2Vec2ConformerForCTC", wav2vec2::BuildConformer},
+    {"rl4co", "PointerNetworkPolicy", pointer::BuildPointerNetwork},
+    {"rl4co", "AttentionModelPolicy", pointer::BuildAttentionModel},
+    {"performer-pytorch", "PerformerLM", performer::BuildLanguageModel},
+    {"torch", "nn.TransformerEncoderLayer, nn.TransformerDecoderLayer", crossattention::BuildLayerwise},
+    {"aimagelab/meshed-memory-transformer (public repository)", "MemoryAugmentedEncoder",
+     crossattention::BuildMeshedMemory},
+    {"fairseq", "NATransformerModel", nat::BuildVanilla},
+    {"fairseq", "CMLMNATransformerModel", nat::BuildMaskPredict},
+    {"linformer", "LinformerLM", linformer::BuildLanguageModel},
+    {"linformer", "LinformerSelfAttention", linformer::BuildAttention},
+    {"leaderj1001/Synthesizer (public repository)", "Synthesizer", synthesizer::Build},
+};
+
+}  // namespace
+
+Result<const Architecture*> FindArchitecture(const std::string& package, const std::string& class_name) {
+  for (const Architecture& architecture : kArchitectures) {
+    if (package == architecture.package && class_name.starts_with(architecture.class_begin))
+      return &architecture;
+  }
+  return Status::Error(StatusCode::kUnsupported,
+                       "this converter has no graph for the class \"%.200s\" of %.100s", class_name.c_str(),
+                       package.c_str());
+}
+
+}  // namespace earshot::checkpoint

@@ -1,0 +1,159 @@
+// Typed access to a JSON object that keeps account of the keys.
+#include "converter/ir/hyper_parameters.h"
+
+#include <utility>
+
+namespace earshot::ir {
+
+using Json = nlohmann::json;
+
+HyperParameters::HyperParameters(Json object, std::string path)
+    : object_(std::move(object)), path_(std::move(path)) {
+  if (object_.is_object()) return;
+  status_ = Status::Error(StatusCode::kInvalidModel, "%s is not an object", path_.c_str());
+  object_ = Json::object();
+}
+
+bool HyperParameters::Has(const std::string& key) const {
+  const auto found = object_.find(key);
+  return found != object_.end() && !found->is_null();
+}
+
+const Json* HyperParameters::Find(const std::string& key) {
+  asked_for_.insert(key);
+  return Has(key) ? &*object_.find(key) : nullptr;
+}
+
+void HyperParameters::Fail(const std::string& key, const char* expected) {
+  if (!status_.ok()) return;
+  const auto found = object_.find(key);
+  const std::string value =
+      found == object_.end() ? "absent" : found->dump(-1, ' ', true, Json::error_handler_t::replace);
+  status_ = Status::Error(StatusCode::kInvalidModel, "%s is %.100s, not %s", PathOf(key).c_str(),
+                          value.c_str(), expected);
+}
+
+int64_t HyperParameters::Integer(const std::string& key, IntegerBounds bounds) {
+  const Json* value = Find(key);
+  const bool is_whole = value != nullptr && value->is_number_integer() &&
+                        (!value->is_number_unsigned() || value->get<uint64_t>() <= INT64_MAX);
+  if (is_whole && value->get<int64_t>() >= bounds.minimum && value->get<int64_t>() <= bounds.maximum)
+    return value->get<int64_t>();
+  Fail(key,
+       ("a whole number from " + std::to_string(bounds.minimum) + " to " + std::to_string(bounds.maximum))
+           .c_str());
+  return bounds.minimum;
+}
+
+int64_t HyperParameters::IntegerOr(const std::string& key, int64_t absent, IntegerBounds bounds) {
+  return Find(key) == nullptr ? absent : Integer(key, bounds);
+}
+
+double HyperParameters::Number(const std::string& key) {
+  const Json* value = Find(key);
+  if (value != nullptr && value->is_number()) return value->get<double>();
+  Fail(key, "a number");
+  return 0.0;
+}
+
+double HyperParameters::NumberOr(const std::string& key, double absent) {
+  return Find(key) == nullptr ? absent : Number(key);
+}
+
+bool HyperParameters::FlagOr(const std::string& key, bool absent) {
+  const Json* value = Find(key);
+  if (value == nullptr) return absent;
+  if (!value->is_boolean()) Fail(key, "true or false");
+  return value->is_boolean() && value->get<bool>();
+}
+
+std::string HyperParameters::Text(const std::string& key) {
+  const Json* value = Find(key);
+  if (value != nullptr && value->is_string()) return value->get<std::string>();
+  Fail(key, "a text");
+  return "";
+}
+
+std::string HyperParameters::TextOr(const std::string& key, const std::string& absent) {
+  return Find(key) == nullptr ? absent : Text(key);
+}
+
+std::vector<int64_t> HyperParameters::Integers(const std::string& key, IntegerBounds bounds) {
+  const Json* value = Find(key);
+  std::vector<int64_t> list;
+  if (value == nullptr || !value->is_array()) {
+    Fail(key, "a list of whole numbers");
+    return list;
+  }
+  for (const Json& item : *value) {
+    if (!item.is_number_integer() || item.get<int64_t>() < bounds.minimum ||
+        item.get<int64_t>() > bounds.maximum) {
+      Fail(key, "a list of whole numbers in range");
+      return {};
+    }
+    list.push_back(item.get<int64_t>());
+  }
+  return list;
+}
+
+HyperParameters& HyperParameters::AddSection(const std::string& name, Json object) {
+  std::unique_ptr<HyperParameters>& section = sections_[name];
+  if (section == nullptr) section = std::make_unique<HyperParameters>(std::move(object), PathOf(name));
+  return *section;
+}
+
+HyperParameters& HyperParameters::Section(const std::string& key) {
+  const Json* value = Find(key);
+  return AddSection(key, value == nullptr ? Json::object() : *value);
+}
+
+std::vector<HyperParameters*> HyperParameters::Sections(const std::string& key) {
+  const Json* value = Find(key);
+  std::vector<HyperParameters*> list;
+  if (value == nullptr || !value->is_array()) {
+    Fail(key, "a list of objects");
+    return list;
+  }
+  for (size_t i = 0; i < value->size(); ++i)
+    list.push_back(&AddSection(key + "[" + std::to_string(i) + "]", (*value)[i]));
+  return list;
+}
+
+std::vector<std::string> HyperParameters::Keys() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : object_.items()) keys.push_back(key);
+  return keys;
+}
+
+void HyperParameters::Ignore(std::initializer_list<const char*> keys) {
+  for (const char* key : keys) asked_for_.insert(key);
+}
+
+void HyperParameters::Require(const std::string& key, const Json& value, const char* reason) {
+  const Json* found = Find(key);
+  if (found == nullptr || *found == value || !status_.ok()) return;
+  status_ = Status::Error(StatusCode::kUnsupported, "%s is %.100s: %s", PathOf(key).c_str(),
+                          found->dump(-1, ' ', true, Json::error_handler_t::replace).c_str(), reason);
+}
+
+const Status& HyperParameters::status() const {
+  for (const auto& [name, section] : sections_) {
+    if (status_.ok() && !section->status().ok()) return section->status();
+  }
+  return status_;
+}
+
+Status HyperParameters::Finish() const {
+  EARSHOT_RETURN_IF_ERROR(status());
+  for (const auto& [key, value] : object_.items()) {
+    const bool is_off = value.is_null() || (value.is_boolean() && !value.get<bool>());
+    if (asked_for_.contains(key) || is_off) continue;
+    return Status::Error(StatusCode::kUnsupported, "the setting %s = %.100s is not known to this converter",
+                         PathOf(key).c_str(),
+                         value.dump(-1, ' ', true, Json::error_handler_t::replace).c_str());
+  }
+  for (const auto& [name, section] : sections_) EARSHOT_RETURN_IF_ERROR(section->Finish());
+  return Status::Ok();
+}
+
+}  // namespace earshot::ir

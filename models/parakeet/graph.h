@@ -1,0 +1,17 @@
+// Parakeet CTC: a FastConformer (Rekesh et al. 2023) with a CTC head.
+#ifndef EARSHOT_MODELS_PARAKEET_GRAPH_H_
+#define EARSHOT_MODELS_PARAKEET_GRAPH_H_
+
+#include "converter/ir/graph.h"
+#include "converter/ir/reference_model.h"
+#include "runtime/core/status.h"
+
+namespace earshot::parakeet {
+
+// Methods `forward`: features [T, mels] -> logits [T', V], argmax [T', 1]; `steps`: the same with what each
+// layer puts out (subsampled, layerN, layerN.attn, layerN.conv).
+Result<ir::Graph> Build(ir::ReferenceModel& model);
+
+}  // namespace earshot::parakeet
+
+#endif  // EARSHOT_MODELS_PARAKEET_GRAPH_H_

@@ -1,0 +1,82 @@
+// Sums of outer products, one head after the other. The inner loops run over the values of a head, without
+// dependences: compilers vectorize them.
+#include "runtime/attention/linear_attention.h"
+
+#include <algorithm>
+
+namespace earshot {
+namespace {
+
+// One head of everything.
+struct Head {
+  Matrix<const float> q, k, v;
+  Matrix<float> out;
+  Matrix<float> sums;  // [D, E + 1]
+};
+
+Head HeadOf(const LinearAttentionParams& params, const LinearAttentionOperands& all, int64_t head) {
+  const int64_t features = all.q.cols / params.num_heads, values = all.v.cols / params.num_heads;
+  return {.q = all.q.Columns(head * features, features),
+          .k = all.k.Columns(head * features, features),
+          .v = all.v.Columns(head * values, values),
+          .out = all.out.Columns(head * values, values),
+          .sums = {all.sums + head * features * (values + 1), features, values + 1, values + 1}};
+}
+
+void AddKey(const Head& head, int64_t row) {
+  const float* key = head.k.Row(row);
+  const float* value = head.v.Row(row);
+  for (int64_t d = 0; d < head.k.cols; ++d) {
+    float* sum = head.sums.Row(d);
+    for (int64_t e = 0; e < head.v.cols; ++e) sum[e] += key[d] * value[e];
+    sum[head.v.cols] += key[d];
+  }
+}
+
+float Divisor(const LinearAttentionParams& params, const Head& head, const float* query) {
+  if (params.normalizer == LinearNormalizer::kNone) return 1.0f;
+  const float key_epsilon = params.normalizer == LinearNormalizer::kKeyEpsilon ? params.epsilon : 0.0f;
+  float sum = 0.0f;
+  for (int64_t d = 0; d < head.q.cols; ++d) sum += query[d] * (head.sums.Row(d)[head.v.cols] + key_epsilon);
+  if (params.normalizer == LinearNormalizer::kAddEpsilon) return sum + params.epsilon;
+  return params.normalizer == LinearNormalizer::kFloor ? std::max(sum, params.epsilon) : sum;
+}
+
+void AttendRow(const LinearAttentionParams& params, const Head& head, int64_t row) {
+  const float* query = head.q.Row(row);
+  float* out = head.out.Row(row);
+  std::fill_n(out, head.out.cols, 0.0f);
+  for (int64_t d = 0; d < head.q.cols; ++d) {
+    const float* sum = head.sums.Row(d);
+    for (int64_t e = 0; e < head.out.cols; ++e) out[e] += query[d] * sum[e];
+  }
+  const float divisor = Divisor(params, head, query);
+  for (int64_t e = 0; e < head.out.cols; ++e) out[e] /= divisor;
+}
+
+void AttendHead(const LinearAttentionParams& params, const Head& head) {
+  if (params.is_causal) {
+    for (int64_t row = 0; row < head.q.rows; ++row) {
+      AddKey(head, row);
+      AttendRow(params, head, row);
+    }
+    return;
+  }
+  for (int64_t row = 0; row < head.k.rows; ++row) AddKey(head, row);
+  for (int64_t row = 0; row < head.q.rows; ++row) AttendRow(params, head, row);
+}
+
+}  // namespace
+
+void ClearSums(const LinearAttentionParams& params, const LinearAttentionOperands& operands) {
+  std::fill_n(operands.sums, operands.k.cols * (operands.v.cols / params.num_heads + 1), 0.0f);
+}
+
+void AttendLinear(const LinearAttentionParams& params, const LinearAttentionOperands& operands,
+                  const ThreadPool& pool) {
+  pool.ParallelFor(static_cast<size_t>(params.num_heads), [&](size_t head, size_t) {
+    AttendHead(params, HeadOf(params, operands, static_cast<int64_t>(head)));
+  });
+}
+
+}  // namespace earshot
