@@ -105,7 +105,8 @@ std::pair<fb::OpAttributes, flatbuffers::Offset<void>> ProgramBuilder::AddAttrib
           },
           [&]<SchemaAttributes Table>(const Table& table) -> Pair {
             using FbTable = typename Table::TableType;
-            return {fb::OpAttributesTraits<FbTable>::enum_value, FbTable::Pack(builder_, &table).Union()};
+            constexpr fb::OpAttributes kType = fb::OpAttributesTraits<FbTable>::enum_value;
+            return {kType, FbTable::Pack(builder_, &table).Union()};
           },
       },
       attributes);
