@@ -25,7 +25,7 @@ using Bytes = std::vector<std::byte>;
 
 MemoryBlock Aligned(std::span<const std::byte> bytes) {
   MemoryBlock block = MemoryBlock::Allocate(std::max<size_t>(bytes.size(), 1)).value();
-  std::memcpy(block.bytes().data(), bytes.data(), bytes.size());
+  std::ranges::copy(bytes, block.bytes().begin());
   return block;
 }
 
