@@ -2,6 +2,7 @@
 // is an error when it is loaded.
 #include "runtime/engine/packed_model.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <cmath>
