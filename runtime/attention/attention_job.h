@@ -142,6 +142,12 @@ struct AttentionHead {
   }
 };
 
+// The scales of one key head. Keys and values of other types than int8_t have none: what is absent has no columns
+// either.
+inline Matrix<const float> ScalesOfHead(const Matrix<const float>& scales, int64_t kv_head) {
+  return scales.data == nullptr ? scales : scales.Columns(kv_head, 1);
+}
+
 template <class T>
 AttentionHead<T> MakeHead(const AttentionParams& params, const AttentionOperands<T>& operands, int64_t head) {
   const int64_t dim = params.shape.head_dim;
@@ -149,8 +155,8 @@ AttentionHead<T> MakeHead(const AttentionParams& params, const AttentionOperands
   return {.q = operands.q.Columns(head * dim, dim),
           .k = operands.k.Columns(kv_head * dim, dim),
           .v = operands.v.Columns(kv_head * dim, dim),
-          .k_scales = operands.k_scales.Columns(kv_head, 1),
-          .v_scales = operands.v_scales.Columns(kv_head, 1),
+          .k_scales = ScalesOfHead(operands.k_scales, kv_head),
+          .v_scales = ScalesOfHead(operands.v_scales, kv_head),
           .out = operands.out.Columns(head * dim, dim),
           .pattern = params.pattern,
           .order = params.pattern->Order(head, operands.q.rows, operands.k.rows),
