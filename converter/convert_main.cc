@@ -12,6 +12,9 @@
 #include <system_error>
 #include <vector>
 
+#include "converter/calibrate/calibration_audio.h"
+#include "converter/calibrate/collect_moments.h"
+#include "converter/calibrate/whisper_probe.h"
 #include "converter/emit/memory_file.h"
 #include "converter/encoder_attention.h"
 #include "converter/import/import_model.h"
@@ -22,6 +25,7 @@
 #include "converter/plan/memory_planner.h"
 #include "converter/plan/plan_report.h"
 #include "converter/plan/plan_verifier.h"
+#include "converter/quantize/input_moments.h"
 #include "converter/quantize/quantization_report.h"
 #include "converter/quantize/quantize.h"
 #include "models/whisper/config.h"
@@ -36,6 +40,7 @@
 #include "platform/files/input_files.h"
 #include "platform/files/mapped_file.h"
 #include "platform/files/memory_block.h"
+#include "platform/threads/worker_threads.h"
 #include "runtime/core/dtype.h"
 #include "runtime/core/status.h"
 #include "runtime/engine/program.h"
@@ -51,6 +56,7 @@ struct ConvertOptions {
   std::optional<int64_t> max_text_tokens;
   std::optional<int64_t> max_audio_frames;
   EncoderAttentionOptions encoder_attention;
+  std::vector<std::string> calibration_audio;
   bool report = false;
   bool quiet = false;
 };
@@ -102,6 +108,11 @@ void AddOptions(CLI::App& app, ConvertOptions& options) {
                  {"int8", "f32"}},
                 [&options](DType type) { options.types.attention = type; });
   AddEncoderAttentionOptions(app, options.encoder_attention);
+  app.add_option(
+         "--calibration-audio", options.calibration_audio,
+         "recordings of speech (WAV, FLAC, MP3), or folders of them: for --encoder-attention auto, and "
+         "for int4 weights that lose less")
+      ->type_name("FILE...");
   app.add_option("--keep-int8", options.types.keep_int8,
                  "with int4: shell patterns of more tensors that stay int8, for example 'decoder.*.ffn.*'");
   app.add_option("--max-text-tokens", options.max_text_tokens,
@@ -128,6 +139,8 @@ void AddMetadata(ir::Graph& graph, const ConvertOptions& options) {
   graph.metadata["converter"] = "earshot-convert " EARSHOT_VERSION;
   graph.metadata["weights"] = DTypeName(options.types.weights);
   if (options.types.vocabulary) graph.metadata["vocabulary_weights"] = DTypeName(*options.types.vocabulary);
+  if (options.types.weights == DType::kI4 && !options.calibration_audio.empty())
+    graph.metadata["weights_calibration"] = "speech";
   if (options.types.attention)
     graph.metadata["encoder_attention_arithmetic"] = DTypeName(*options.types.attention);
 }
@@ -180,6 +193,32 @@ Status CheckKeepInt8(const quantize::Options& types) {
                        types.keep_int8.front().c_str());
 }
 
+Status CheckCalibration(const ConvertOptions& options) {
+  const bool is_auto = options.encoder_attention.is_auto(), is_given = !options.calibration_audio.empty();
+  if (is_auto && !is_given)
+    return Status::Error(
+        StatusCode::kInvalidArgument,
+        "--encoder-attention auto needs recordings to measure on: --calibration-audio FILE...");
+  if (is_auto || !is_given || options.types.weights == DType::kI4) return Status::Ok();
+  return Status::Error(
+      StatusCode::kInvalidArgument,
+      "--calibration-audio means nothing without --encoder-attention auto or --weights int4");
+}
+
+// What int4 weights are to be chosen for; nothing where nobody asked.
+Result<quantize::MomentsByTensor> CollectMoments(const ir::Graph& graph, const ConvertOptions& options) {
+  if (options.types.weights != DType::kI4 || options.calibration_audio.empty())
+    return quantize::MomentsByTensor();
+  EARSHOT_ASSIGN_OR_RETURN(const auto clips, calibrate::ReadCalibrationAudio(
+                                                 options.calibration_audio,
+                                                 {.max_clip_samples = calibrate::WindowSamples(graph)}));
+  EARSHOT_ASSIGN_OR_RETURN(const WorkerThreads threads, WorkerThreads::Start(WorkerThreads::DefaultCount()));
+  return calibrate::CollectMoments(graph, clips,
+                                   {.pool = threads.pool(), .on_progress = [](const std::string& what) {
+                                      cli::GetConsole().SetProgress("--calibration-audio", what);
+                                    }});
+}
+
 // No file of the checkpoint may be lost; a model file that was put beside them may be replaced by a new one.
 Status CheckCheckpointIsKept(const ConvertOptions& options) {
   const Result<MappedFile> present = MappedFile::Open(options.output);
@@ -199,12 +238,16 @@ Status Convert(const ConvertOptions& options) {
   EARSHOT_ASSIGN_OR_RETURN(ir::Graph graph, checkpoint::ImportModel(options.input));
   EARSHOT_RETURN_IF_ERROR(ApplyLimits(graph, options));
   AddMetadata(graph, options);
+  EARSHOT_ASSIGN_OR_RETURN(quantize::MomentsByTensor moments, CollectMoments(graph, options));
   console.SetProgress(options.input, "rewriting the graph");
   EARSHOT_RETURN_IF_ERROR(passes::RunPasses(graph, passes::Pipeline()));
   console.SetProgress(options.input, "quantizing the weights");
+  quantize::Options types = options.types;
+  types.input_moments = &moments;
   EARSHOT_ASSIGN_OR_RETURN(const std::vector<quantize::TensorReport> tensors,
-                           quantize::Quantize(graph, options.types));
-  EARSHOT_ASSIGN_OR_RETURN(const std::string heads, SetEncoderAttention(graph, options.encoder_attention));
+                           quantize::Quantize(graph, types));
+  EARSHOT_ASSIGN_OR_RETURN(const std::string heads,
+                           SetEncoderAttention(graph, options.encoder_attention, options.calibration_audio));
   console.SetProgress(options.input, "planning the memory");
   EARSHOT_RETURN_IF_ERROR(PlanMemory(graph));
   console.SetProgress(options.input, "writing the model file");
@@ -229,8 +272,8 @@ int Run(int argc, char** argv) {
   AddOptions(app, options);
   if (const auto exit_code = cli::ParseCommandLine(app, argc, argv)) return *exit_code;
   cli::GetConsole().SetQuiet(options.quiet);
-  for (const Status& check : {CheckKeepInt8(options.types), CheckEncoderAttention(options.encoder_attention),
-                              CheckCheckpointIsKept(options)}) {
+  for (const Status& check :
+       {CheckKeepInt8(options.types), CheckCalibration(options), CheckCheckpointIsKept(options)}) {
     if (check.ok()) continue;
     cli::GetConsole().Error(check);
     return cli::kExitUsage;

@@ -12,8 +12,6 @@
 namespace earshot {
 namespace {
 
-constexpr char kAuto[] = "auto";
-
 constexpr char kPatternsHelp[] =
     "keys that each head of the encoder sees (default full): a PATTERN for all heads; or WHERE=PATTERN;..., "
     "of which the "
@@ -24,7 +22,7 @@ constexpr char kPatternsHelp[] =
     "strided:N, pooled:N, causal, joined by +. For example '0.2,3=full;*=local:64+pooled:8'";
 
 std::string IsPatternList(const std::string& text) {
-  if (text == kAuto) return {};
+  if (text == "auto") return {};
   const auto list = patterns::ParsePatternList(text);
   return list.ok() ? std::string() : std::string(list.status().message());
 }
@@ -41,11 +39,12 @@ Status SetPatterns(ir::Graph& graph, const std::string& text) {
   return Status::Ok();
 }
 
-Result<std::string> Calibrate(ir::Graph& graph, const EncoderAttentionOptions& options) {
+Result<std::string> Calibrate(ir::Graph& graph, const EncoderAttentionOptions& options,
+                              const std::vector<std::string>& calibration_audio) {
   cli::Console& console = cli::GetConsole();
-  EARSHOT_ASSIGN_OR_RETURN(const auto clips, calibrate::ReadCalibrationAudio(
-                                                 options.calibration_audio,
-                                                 {.max_clip_samples = calibrate::WindowSamples(graph)}));
+  EARSHOT_ASSIGN_OR_RETURN(const auto clips,
+                           calibrate::ReadCalibrationAudio(
+                               calibration_audio, {.max_clip_samples = calibrate::WindowSamples(graph)}));
   EARSHOT_ASSIGN_OR_RETURN(const WorkerThreads threads, WorkerThreads::Start(WorkerThreads::DefaultCount()));
   const calibrate::ChoiceOptions choice_options = {.bounds = options.bounds,
                                                    .candidates = {},
@@ -66,9 +65,6 @@ void AddEncoderAttentionOptions(CLI::App& app, EncoderAttentionOptions& options)
   app.add_option("--encoder-attention", options.patterns, kPatternsHelp)
       ->type_name("PATTERNS")
       ->check(CLI::Validator(IsPatternList, ""));
-  app.add_option("--calibration-audio", options.calibration_audio,
-                 "for auto: recordings of speech (WAV, FLAC, MP3), or folders of them")
-      ->type_name("FILE...");
   app.add_option("--max-output-error", options.bounds.max_output_error,
                  "for auto: how much of the encoder's output may change, as a share of its RMS")
       ->type_name("SHARE")
@@ -81,17 +77,9 @@ void AddEncoderAttentionOptions(CLI::App& app, EncoderAttentionOptions& options)
       ->check(CLI::Range(0.0, 1.0));
 }
 
-Status CheckEncoderAttention(const EncoderAttentionOptions& options) {
-  const bool is_auto = options.patterns == kAuto;
-  if (is_auto == !options.calibration_audio.empty()) return Status::Ok();
-  return Status::Error(
-      StatusCode::kInvalidArgument,
-      is_auto ? "--encoder-attention auto needs recordings to measure on: --calibration-audio FILE..."
-              : "--calibration-audio means nothing without --encoder-attention auto");
-}
-
-Result<std::string> SetEncoderAttention(ir::Graph& graph, const EncoderAttentionOptions& options) {
-  if (options.patterns == kAuto) return Calibrate(graph, options);
+Result<std::string> SetEncoderAttention(ir::Graph& graph, const EncoderAttentionOptions& options,
+                                        const std::vector<std::string>& calibration_audio) {
+  if (options.is_auto()) return Calibrate(graph, options, calibration_audio);
   EARSHOT_RETURN_IF_ERROR(SetPatterns(graph, options.patterns));
   return std::string();
 }

@@ -14,20 +14,19 @@ namespace earshot {
 
 struct EncoderAttentionOptions {
   std::string patterns = "full";  // a pattern list, or "auto"
-  std::vector<std::string> calibration_audio;
   calibrate::ChoiceBounds bounds;
+
+  bool is_auto() const { return patterns == "auto"; }
 };
 
 // --encoder-attention and what belongs to it. A pattern list that cannot be read is refused with the command
 // line.
 void AddEncoderAttentionOptions(CLI::App& app, EncoderAttentionOptions& options);
 
-// kInvalidArgument where the options contradict each other.
-Status CheckEncoderAttention(const EncoderAttentionOptions& options);
-
 // Sets the patterns of a quantized graph, after measurements on speech where they are "auto", and notes them
-// in the metadata. Returns a table of the choice; empty where there was none.
-Result<std::string> SetEncoderAttention(ir::Graph& graph, const EncoderAttentionOptions& options);
+// in the metadata: on these recordings. Returns a table of the choice; empty where there was none.
+Result<std::string> SetEncoderAttention(ir::Graph& graph, const EncoderAttentionOptions& options,
+                                        const std::vector<std::string>& calibration_audio);
 
 }  // namespace earshot
 

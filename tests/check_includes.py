@@ -27,7 +27,7 @@ ARROWS = {
     "models/family": ["models/common", "models/loops", "runtime/engine"],
     "models/graph": ["models/family", "models/blocks", "converter/ir"],
     "platform/files": ["runtime/core"],
-    "platform/threads": ["runtime/core"],
+    "platform/threads": ["platform/cpu"],
     "platform/cpu": ["runtime/core"],
     "platform/audio": ["platform/files"],
     "platform/api": ["models/family", "platform/files", "platform/threads"],
@@ -41,7 +41,7 @@ ARROWS = {
     "converter/plan": ["converter/ir"],
     "converter/emit": ["converter/plan", "converter/quantize", "platform/files"],
     # Runs the model that is being converted on speech.
-    "converter/calibrate": ["converter/patterns", "converter/emit", "models/family", "platform/audio"],
+    "converter/calibrate": ["converter/passes", "converter/patterns", "converter/emit", "models/family", "platform/audio"],
     "converter": ["converter/import", "converter/passes", "converter/patterns", "converter/emit", "converter/calibrate",
                   "models/graph", "platform/cli"],
 }

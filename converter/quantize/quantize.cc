@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "converter/quantize/calibrated_int4.h"
 #include "converter/quantize/name_patterns.h"
 #include "converter/quantize/narrow_states.h"
 
@@ -138,9 +139,20 @@ Status CheckFinite(const ir::Tensor& tensor) {
       static_cast<long long>(index % tensor.cols));
 }
 
-TensorReport QuantizeTensor(ir::Tensor& tensor, const Choice& choice) {
+// Null where the tensor is not to be calibrated.
+InputMoments* FindMoments(const ir::Tensor& tensor, DType dtype, MomentsByTensor* all) {
+  if (all == nullptr || dtype != DType::kI4) return nullptr;
+  const auto found = all->find(tensor.name);
+  return found == all->end() || found->second.count() == 0 ? nullptr : &found->second;
+}
+
+TensorReport QuantizeTensor(ir::Tensor& tensor, const Choice& choice, InputMoments* moments) {
   const std::vector<float> original = tensor.values;
-  EncodeTensor(tensor, choice.dtype);
+  if (moments != nullptr) {
+    EncodeInt4Calibrated(tensor, FactorOfInverse(moments->Products(ThreadPool()), tensor.cols));
+  } else {
+    EncodeTensor(tensor, choice.dtype);
+  }
   TensorReport report;
   report.name = tensor.name;
   report.rows = tensor.rows;
@@ -148,7 +160,7 @@ TensorReport QuantizeTensor(ir::Tensor& tensor, const Choice& choice) {
   report.dtype = choice.dtype;
   report.bytes = tensor.data.size() + tensor.scales.size();
   report.error = MeasureError(original, DecodeTensor(tensor));
-  report.note = choice.note;
+  report.note = moments == nullptr ? choice.note : "calibrated";
   return report;
 }
 
@@ -206,8 +218,11 @@ Result<std::vector<TensorReport>> Quantize(ir::Graph& graph, const Options& opti
   std::vector<TensorReport> reports(graph.tensors.size());
   const unsigned num_threads =
       options.num_threads != 0 ? options.num_threads : std::max(1u, std::thread::hardware_concurrency());
-  RunInParallel(graph.tensors.size(), num_threads,
-                [&](size_t i) { reports[i] = QuantizeTensor(graph.tensors[i], choices[i]); });
+  RunInParallel(graph.tensors.size(), num_threads, [&](size_t i) {
+    ir::Tensor& tensor = graph.tensors[i];
+    reports[i] =
+        QuantizeTensor(tensor, choices[i], FindMoments(tensor, choices[i].dtype, options.input_moments));
+  });
   UpdateValueTypes(graph);
   ChooseArithmetic(graph, options);
   if (HasIntegerWeights(options)) KeepStatesInInt8(graph, graph.int8_states);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "converter/ir/graph.h"
+#include "converter/quantize/input_moments.h"
 #include "converter/quantize/weight_quantizer.h"
 #include "runtime/core/dtype.h"
 #include "runtime/core/status.h"
@@ -34,7 +35,10 @@ struct Options {
       std::nullopt;  // as `weights`, but int8 where that is int4: 4 bits cost accuracy here
   std::optional<DType> attention = std::nullopt;  // kF32 or kI8; kI8 where `weights` is kI8 or kI4
   std::vector<std::string> keep_int8 = {};  // shell patterns of more tensors than the graph's int4_exceptions
-  unsigned num_threads = 0;                 // 0: as many as the machine has; the result does not depend on it
+  // Of the inputs of matrices, for those that become int4 (calibrated_int4.h); borrowed, may be null. What it
+  // does not name is encoded without.
+  MomentsByTensor* input_moments = nullptr;
+  unsigned num_threads = 0;  // 0: as many as the machine has; the result does not depend on it
 };
 
 struct TensorReport {

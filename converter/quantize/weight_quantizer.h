@@ -23,6 +23,10 @@ namespace earshot::quantize {
 // dB, but XNNPACK demands normal positive scales; so rows and blocks of zeros have one, too.)
 void EncodeTensor(ir::Tensor& tensor, DType dtype);
 
+// What every encoding begins with: moves the values out of the tensor, which gets its type, and data and
+// scales of zeros in their sizes.
+std::vector<float> TakeValues(ir::Tensor& tensor, DType dtype);
+
 // The values as the runtime sees them, [rows, cols]. Requires an encoded tensor.
 std::vector<float> DecodeTensor(const ir::Tensor& tensor);
 

@@ -160,6 +160,20 @@ class EncoderAttention(ConvertTest):
             self.assert_ok(result)
             self.assert_has_words(result.stdout, BECKETT_WORDS)
 
+    def test_int4_weights_are_chosen_for_speech(self):
+        plain = self.folder / "plain.earshot"
+        self.assert_ok(convert(self.checkpoint, "-o", plain, "--weights", "int4"))
+        calibrated = ("--weights", "int4", "--calibration-audio", self.noise())
+        result = convert(self.checkpoint, "-o", self.output, *calibrated, "--report")
+        self.assert_ok(result)
+        self.assertIn("calibrated", result.stdout)
+        self.assertEqual(self.attention()[0]["weights_calibration"], "speech")
+        self.assertEqual(self.output.stat().st_size // 1000, plain.stat().st_size // 1000)
+        self.assertNotEqual(self.output.read_bytes(), plain.read_bytes())
+        self.assert_ok(earshot("transcribe", "--model", self.output, self.noise()))
+        self.assert_fails(convert(self.checkpoint, "-o", self.output, "--weights", "int4", "--calibration-audio",
+                                  self.folder / "no-such.wav"), 1, "no-such.wav")
+
     def test_measuring_wants_recordings_and_nothing_else_does(self):
         self.assert_fails(convert(self.checkpoint, "-o", self.output, "--encoder-attention", "auto"), 2, "--calibration-audio")
         self.assert_fails(convert(self.checkpoint, "-o", self.output, "--calibration-audio", self.noise()), 2, "auto")
