@@ -22,6 +22,7 @@ int Main(int argc, char** argv) {
   AddInspectCommand(app, command);
   AddPackCommand(app, command);
   AddBenchCommand(app, command);
+  AddDoctorCommand(app, command);
   AddEvaluateCommand(app, command);
   AddRunCommand(app, command);
   app.require_subcommand(0, 1);  // none: see below; otherwise an unknown word would go unnamed

@@ -2,10 +2,11 @@
 #include "platform/threads/worker_threads.h"
 
 #include <pthreadpool.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <utility>
+
+#include "platform/cpu/cores.h"
 
 namespace earshot {
 
@@ -23,11 +24,8 @@ Result<WorkerThreads> WorkerThreads::Start(size_t num_threads) {
 }
 
 size_t WorkerThreads::DefaultCount() {
-  constexpr int kEnough = 4;
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 1;
-  return static_cast<size_t>(std::clamp(CPU_COUNT(&allowed), 1, kEnough));
+  constexpr size_t kEnough = 4;
+  return std::clamp(CountFastCores(AllowedCores()), size_t{1}, kEnough);
 }
 
 WorkerThreads::WorkerThreads(WorkerThreads&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)) {}

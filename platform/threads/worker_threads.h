@@ -18,7 +18,8 @@ class WorkerThreads {
   // kMaxThreads; kOutOfMemory.
   static Result<WorkerThreads> Start(size_t num_threads);
 
-  // Cores that this process may run on, at most 4: the boards Earshot is for have no more.
+  // Fast cores that this process may run on (CountFastCores), at most 4: the boards Earshot is for have no
+  // more.
   static size_t DefaultCount();
 
   WorkerThreads(WorkerThreads&& other) noexcept;

@@ -3,11 +3,38 @@
 
 import json
 import os
+import pathlib
 import re
 import subprocess
 import unittest
 
 from support import BECKETT, EMULATOR, TINY, EarshotTest, command, earshot
+
+
+class Doctor(EarshotTest):
+
+    def test_this_machine_and_a_model(self):
+        result = earshot("doctor", TINY, "--json")
+        report = json.loads(result.stdout)
+        model, = report["models"]
+        self.assertEqual(model["error"], "")
+        self.assertEqual(model["file_bytes"], os.path.getsize(TINY))
+        self.assertGreaterEqual(report["cores"], report["fast_cores"])
+        self.assertEqual(set(report["kernels"]), {"dense layers, int8", "norms, activations, attention",
+                                                  "attention of the encoder, int8"})
+        problems = [finding for finding in report["findings"] if finding["severity"] == "problem"]
+        self.assertEqual(result.returncode, 1 if problems else 0)
+        text = earshot("doctor", TINY).stdout
+        for kernel in report["kernels"].values():
+            self.assertIn(kernel, text)
+
+    def test_a_broken_model_is_a_problem(self):
+        broken = self.folder / "broken.earshot"
+        broken.write_bytes(pathlib.Path(TINY).read_bytes()[:100_000])
+        result = earshot("doctor", broken)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("problem:", result.stdout)
+        self.assertIn("broken.earshot", result.stdout)
 
 
 class Inspect(EarshotTest):
