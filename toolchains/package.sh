@@ -41,7 +41,7 @@ write_readme() {
 Earshot $VERSION for Linux on $ARCH (glibc $1 or newer): private speech recognition, offline, on the CPU.
 Convert a Whisper checkpoint, once:   bin/earshot-convert CHECKPOINT -o model.earshot
 Transcribe a recording:               bin/earshot transcribe --model model.earshot talk.mp3
-What this machine is good for:        bin/earshot doctor --model model.earshot
+What this machine is good for:        bin/earshot doctor model.earshot
 In your own CMake project:            find_package(earshot), see include/earshot/platform/api/earshot.h; licences: share/doc/earshot
 END
 }
