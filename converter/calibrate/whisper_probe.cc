@@ -57,12 +57,12 @@ Result<std::unique_ptr<WhisperProbe>> WhisperProbe::Create(ir::Graph& graph, con
 Status WhisperProbe::PrepareFeatures() {
   EARSHOT_ASSIGN_OR_RETURN(const whisper::Dimensions dimensions, whisper::ReadDimensions(program_));
   Arena measuring;
-  (void)whisper::WindowFeatures::Create(dimensions.log_mel, measuring);
+  (void)whisper::WindowFeatures::Create(dimensions.log_mel, ThreadPool(), measuring);
   EARSHOT_ASSIGN_OR_RETURN(MemoryBlock memory, MemoryBlock::Allocate(measuring.required_bytes()));
   features_memory_ = std::make_unique<MemoryBlock>(std::move(memory));
   Arena arena(features_memory_->bytes());
   EARSHOT_ASSIGN_OR_RETURN(const whisper::WindowFeatures features,
-                           whisper::WindowFeatures::Create(dimensions.log_mel, arena));
+                           whisper::WindowFeatures::Create(dimensions.log_mel, ThreadPool(), arena));
   features_ = std::make_unique<whisper::WindowFeatures>(features);
   mel_.resize(static_cast<size_t>(session_.max_mel_frames() * session_.num_mels()));
   return Status::Ok();

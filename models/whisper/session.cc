@@ -37,11 +37,11 @@ struct WhisperSession::Impl {
 namespace {
 
 // Bytes that the transcription loop takes of the memory, its buffers being allocated after `impl_bytes`.
-size_t OwnBytes(const Dimensions& dimensions, size_t impl_bytes) {
+size_t OwnBytes(const Dimensions& dimensions, const ThreadPool& pool, size_t impl_bytes) {
   Arena arena;
   arena.Allocate(impl_bytes);
-  (void)Transcriber::Create(dimensions,
-                            arena);  // without memory it fails, but not before the arena knows the bytes
+  // Without memory it fails, but not before the arena knows the bytes.
+  (void)Transcriber::Create(dimensions, pool, arena);
   return arena.required_bytes();
 }
 
@@ -50,7 +50,7 @@ size_t OwnBytes(const Dimensions& dimensions, size_t impl_bytes) {
 Result<MemoryRequirements> WhisperSession::Measure(const Program& program, const SessionOptions& options) {
   EARSHOT_ASSIGN_OR_RETURN(const Dimensions dimensions, ReadDimensions(program));
   EARSHOT_ASSIGN_OR_RETURN(MemoryRequirements needed, Session::Measure(program, options));
-  needed.persistent_bytes += OwnBytes(dimensions, sizeof(Impl));
+  needed.persistent_bytes += OwnBytes(dimensions, options.pool, sizeof(Impl));
   return needed;
 }
 
@@ -68,7 +68,8 @@ Result<WhisperSession> WhisperSession::Create(const Program& program, std::span<
   EARSHOT_ASSIGN_OR_RETURN(const Dimensions dimensions, ReadDimensions(program));
   Arena arena(memory);
   void* impl = arena.Allocate(sizeof(Impl));
-  EARSHOT_ASSIGN_OR_RETURN(const Transcriber transcriber, Transcriber::Create(dimensions, arena));
+  EARSHOT_ASSIGN_OR_RETURN(const Transcriber transcriber,
+                           Transcriber::Create(dimensions, options.pool, arena));
   const size_t own_bytes = arena.required_bytes();
   EARSHOT_ASSIGN_OR_RETURN(Session session, Session::Create(program, arena, options));
   EARSHOT_ASSIGN_OR_RETURN(EngineNetwork network, EngineNetwork::Create(std::move(session), dimensions));

@@ -128,7 +128,7 @@ struct Transcriber::Recording {
   bool cancelled = false;
 };
 
-Result<Transcriber> Transcriber::Create(const Dimensions& dimensions, Arena& arena) {
+Result<Transcriber> Transcriber::Create(const Dimensions& dimensions, const ThreadPool& pool, Arena& arena) {
   const DecoderTables& tables = dimensions.tables;
   const auto max_tokens = static_cast<size_t>(tables.max_text_tokens);
   // A broken byte becomes a replacement character of three.
@@ -137,7 +137,7 @@ Result<Transcriber> Transcriber::Create(const Dimensions& dimensions, Arena& are
   auto* previous = arena.AllocateArray<int32_t>(max_previous);
   auto* text = arena.AllocateArray<char>(text_bytes);
   // Both take their memory, so that a measuring arena learns of all of it, before an error of either counts.
-  Result<WindowFeatures> features = WindowFeatures::Create(dimensions.log_mel, arena);
+  Result<WindowFeatures> features = WindowFeatures::Create(dimensions.log_mel, pool, arena);
   Result<WindowDecoder> decoder = WindowDecoder::Create(tables, arena);
   if (!features.ok()) return features.status();
   if (!decoder.ok()) return decoder.status();

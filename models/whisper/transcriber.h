@@ -24,7 +24,7 @@ class Transcriber {
  public:
   // Takes its memory from the arena; from a measuring one the result is kOutOfMemory, and the arena knows the
   // bytes.
-  static Result<Transcriber> Create(const Dimensions& dimensions, Arena& arena);
+  static Result<Transcriber> Create(const Dimensions& dimensions, const ThreadPool& pool, Arena& arena);
 
   // See WhisperSession::Transcribe.
   Status Run(Network& network, const AudioSource& audio, const TranscribeOptions& options, const Sink& sink,

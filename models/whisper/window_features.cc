@@ -2,8 +2,10 @@
 #include "models/whisper/window_features.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
+#include <new>
 
 namespace earshot::whisper {
 namespace {
@@ -20,16 +22,24 @@ size_t ChunkSamples(const LogMelConfig& config) {
 
 }  // namespace
 
-Result<WindowFeatures> WindowFeatures::Create(const LogMelConfig& config, Arena& arena) {
-  const size_t log_mel_bytes = LogMel::WorkspaceBytes(config);
-  auto* log_mel_memory = static_cast<std::byte*>(arena.Allocate(log_mel_bytes));
+Result<WindowFeatures> WindowFeatures::Create(const LogMelConfig& config, const ThreadPool& pool,
+                                              Arena& arena) {
+  const size_t log_mel_bytes = LogMel::WorkspaceBytes(config), num_threads = pool.num_threads();
+  auto* log_mels = arena.AllocateArray<LogMel>(num_threads);
   auto* samples = arena.AllocateArray<float>(ChunkSamples(config));
-  if (log_mel_memory == nullptr || samples == nullptr) {
+  // All take their memory, so that a measuring arena learns of all of it.
+  for (size_t thread = 0; thread < num_threads; ++thread) {
+    auto* memory = static_cast<std::byte*>(arena.Allocate(log_mel_bytes));
+    if (log_mels == nullptr || memory == nullptr) continue;
+    const Result<LogMel> log_mel = LogMel::Create(config, {memory, log_mel_bytes});
+    if (!log_mel.ok()) return log_mel.status();
+    new (log_mels + thread) LogMel(log_mel.value());
+  }
+  if (arena.required_bytes() > arena.capacity_bytes()) {
     return Status::Error(StatusCode::kOutOfMemory, "audio features: %zu bytes given, %zu needed",
                          arena.capacity_bytes(), arena.required_bytes());
   }
-  EARSHOT_ASSIGN_OR_RETURN(const LogMel log_mel, LogMel::Create(config, {log_mel_memory, log_mel_bytes}));
-  return WindowFeatures(log_mel, {samples, ChunkSamples(config)});
+  return WindowFeatures({log_mels, num_threads}, {samples, ChunkSamples(config)}, pool);
 }
 
 Status WindowFeatures::Compute(const AudioSource& audio, int64_t first_frame, WindowPadding padding,
@@ -57,7 +67,7 @@ Status WindowFeatures::ComputeChunk(const AudioSource& audio, int64_t padded_sam
   LogMelInput input;
   input.clip_samples = audio.total_samples;
   input.padded_samples = padded_samples;
-  const LogMel::SampleRange needed = log_mel_.NeededSamples(input, first_frame, mel.rows);
+  const LogMel::SampleRange needed = log_mels_[0].NeededSamples(input, first_frame, mel.rows);
   const auto num_samples = static_cast<size_t>(needed.end - needed.begin);
   if (num_samples > 0) {
     EARSHOT_RETURN_IF_ERROR(audio.read(audio.context, needed.begin, samples_.first(num_samples)));
@@ -70,7 +80,20 @@ Status WindowFeatures::ComputeChunk(const AudioSource& audio, int64_t padded_sam
                            static_cast<long long>(first_frame * kMelFrameMs));
     }
   }
-  return log_mel_.Compute(input, first_frame, mel);
+  return ComputeFrames(input, first_frame, mel);
+}
+
+Status WindowFeatures::ComputeFrames(const LogMelInput& input, int64_t first_frame, Matrix<float> mel) {
+  const auto num_parts = static_cast<int64_t>(log_mels_.size());
+  const int64_t part_frames = (mel.rows + num_parts - 1) / num_parts;
+  std::atomic<bool> failed = false;
+  pool_.ParallelFor(log_mels_.size(), [&](size_t part, size_t) {
+    const int64_t begin = std::min(mel.rows, static_cast<int64_t>(part) * part_frames);
+    const int64_t count = std::min(part_frames, mel.rows - begin);
+    if (!log_mels_[part].Compute(input, first_frame + begin, mel.Rows(begin, count)).ok()) failed = true;
+  });
+  // What a part refuses, the first one refuses for the whole: it says what is wrong.
+  return failed ? log_mels_[0].Compute(input, first_frame, mel) : Status::Ok();
 }
 
 }  // namespace earshot::whisper

@@ -10,6 +10,7 @@
 #include "models/whisper/transcription.h"
 #include "runtime/core/matrix_view.h"
 #include "runtime/core/status.h"
+#include "runtime/core/thread_pool.h"
 #include "runtime/memory/arena.h"
 
 namespace earshot::whisper {
@@ -24,12 +25,13 @@ constexpr int64_t ContentFrames(int64_t total_samples) { return total_samples / 
 // beforehand: it is the loudest heard so far, the window at hand included. Up to 30 s of audio that is the
 // same; later windows of a recording that begins softly and becomes loud differ slightly from the original's.
 //
-// Owns nothing, borrows memory and filters; never touches the heap. Threads: one call at a time.
+// Owns nothing, borrows memory, filters and the pool; never touches the heap. Threads: one call at a time,
+// which shares the frames out over the pool; the result does not depend on it.
 class WindowFeatures {
  public:
   // Takes its memory from the arena; from a measuring one the result is kOutOfMemory, and the arena knows the
   // bytes. Errors: also kInvalidArgument (an impossible configuration).
-  static Result<WindowFeatures> Create(const LogMelConfig& config, Arena& arena);
+  static Result<WindowFeatures> Create(const LogMelConfig& config, const ThreadPool& pool, Arena& arena);
 
   // Forgets how loud the recording was.
   void Reset() { loudest_ = std::numeric_limits<float>::lowest(); }
@@ -43,12 +45,16 @@ class WindowFeatures {
   Status Compute(const AudioSource& audio, int64_t first_frame, WindowPadding padding, Matrix<float> mel);
 
  private:
-  WindowFeatures(const LogMel& log_mel, std::span<float> samples) : log_mel_(log_mel), samples_(samples) {}
+  WindowFeatures(std::span<LogMel> log_mels, std::span<float> samples, const ThreadPool& pool)
+      : log_mels_(log_mels), samples_(samples), pool_(pool) {}
   Status ComputeChunk(const AudioSource& audio, int64_t padded_samples, int64_t first_frame,
                       Matrix<float> mel);
 
-  LogMel log_mel_;
-  std::span<float> samples_;  // those that a chunk of frames depends on
+  Status ComputeFrames(const LogMelInput& input, int64_t first_frame, Matrix<float> mel);
+
+  std::span<LogMel> log_mels_;  // one for each thread
+  std::span<float> samples_;    // those that a chunk of frames depends on
+  ThreadPool pool_;
   // log10 of mel power. White noise of +-1 in 16 bits is near -8, speech 60 dB below full scale near -4.
   static constexpr float kFaintestSound = -7.0f;
 

@@ -30,10 +30,10 @@ class Harness {
  public:
   explicit Harness(const SmallModelOptions& options = {.multilingual = false}) : model_(options) {
     Arena measuring;
-    CHECK_FALSE(Transcriber::Create(model_.dimensions(), measuring).ok());
+    CHECK_FALSE(Transcriber::Create(model_.dimensions(), {}, measuring).ok());
     memory_.emplace(measuring.required_bytes());
     Arena arena(memory_->bytes());
-    transcriber_.emplace(Transcriber::Create(model_.dimensions(), arena).value());
+    transcriber_.emplace(Transcriber::Create(model_.dimensions(), {}, arena).value());
   }
 
   // `samples` of a soft buzz, after `silent_samples` of nothing.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "models/common/random.h"
+#include "platform/threads/worker_threads.h"
 #include "tests/unit/models/whisper/aligned_memory.h"
 #include "tests/unit/models/whisper/small_model.h"
 
@@ -48,8 +49,9 @@ Status Read(void* context, int64_t first_sample, std::span<float> samples) {
 
 class Features {
  public:
-  Features() : config_(model_.dimensions().log_mel), memory_(Needed(config_)), arena_(memory_.bytes()) {
-    features_.emplace(WindowFeatures::Create(config_, arena_).value());
+  explicit Features(const ThreadPool& pool = {})
+      : config_(model_.dimensions().log_mel), memory_(Needed(config_, pool)), arena_(memory_.bytes()) {
+    features_.emplace(WindowFeatures::Create(config_, pool, arena_).value());
   }
 
   // [frames, mels]
@@ -62,9 +64,9 @@ class Features {
   }
   WindowFeatures& get() { return *features_; }
 
-  static size_t Needed(const LogMelConfig& config) {
+  static size_t Needed(const LogMelConfig& config, const ThreadPool& pool = {}) {
     Arena arena;
-    CHECK_FALSE(WindowFeatures::Create(config, arena).ok());
+    CHECK_FALSE(WindowFeatures::Create(config, pool, arena).ok());
     return arena.required_bytes();
   }
   const LogMelConfig& config() const { return config_; }
@@ -182,12 +184,23 @@ TEST_CASE("an error of the audio source comes through") {
   CHECK(status.code() == StatusCode::kIo);
 }
 
+TEST_CASE("features are the same with any number of threads") {
+  Features alone;
+  Reader reader = {Tone(40'000, 0.5f)};
+  const std::vector<float> expected = alone.Compute(reader, 0, 253);
+  for (const size_t num_threads : {2u, 3u, 4u}) {
+    const WorkerThreads threads = WorkerThreads::Start(num_threads).value();
+    Features together(threads.pool());
+    CHECK(together.Compute(reader, 0, 253) == expected);
+  }
+}
+
 TEST_CASE("features in too little memory are refused") {
   const SmallModel model;
   const LogMelConfig config = model.dimensions().log_mel;
   AlignedMemory memory(Features::Needed(config) - kArenaAlignment);
   Arena arena(memory.bytes());
-  CHECK(WindowFeatures::Create(config, arena).status().code() == StatusCode::kOutOfMemory);
+  CHECK(WindowFeatures::Create(config, {}, arena).status().code() == StatusCode::kOutOfMemory);
 }
 
 }  // namespace
