@@ -40,6 +40,9 @@ class HyperParameters {
   std::string TextOr(const std::string& key, const std::string& absent);
   std::vector<int64_t> Integers(const std::string& key, IntegerBounds bounds = {});
 
+  // A list of lists of whole numbers.
+  std::vector<std::vector<int64_t>> IntegerLists(const std::string& key, IntegerBounds bounds = {});
+
   // An object within the object, empty where it is absent. The reference lives as long as this object.
   HyperParameters& Section(const std::string& key);
   // A list of objects.
@@ -60,6 +63,8 @@ class HyperParameters {
 
  private:
   const nlohmann::json* Find(const std::string& key);
+  std::vector<int64_t> ReadIntegers(const std::string& key, const nlohmann::json& value,
+                                    IntegerBounds bounds);
   void Fail(const std::string& key, const char* expected);
   std::string PathOf(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
   HyperParameters& AddSection(const std::string& name, nlohmann::json object);
