@@ -6,6 +6,7 @@
 #include "models/linear/graph.h"
 #include "models/linformer/graph.h"
 #include "models/marian/graph.h"
+#include "models/moonshine/graph.h"
 #include "models/nat/graph.h"
 #include "models/parakeet/graph.h"
 #include "models/performer/graph.h"
@@ -24,6 +25,8 @@ constexpr Architecture kArchitectures[] = {
     {"pytorch-fast-transformers", "TransformerEncoder(causal-linear", linear::BuildCausalEncoder},
     {"transformers", "WhisperForConditionalGeneration", whisper::BuildReference},
     {"transformers", "MarianMTModel", marian::Build},
+    {"transformers", "MoonshineForConditionalGeneration", moonshine::Build},
+    {"transformers", "MoonshineStreamingForConditionalGeneration", moonshine::BuildStreaming},
     {"transformers", "ParakeetForCTC", parakeet::Build},
     {"transformers", "Wav2Vec2ForCTC", wav2vec2::BuildTransformer},
     {"transformers", "Wav2Vec2ConformerForCTC", wav2vec2::BuildConformer},
