@@ -70,7 +70,7 @@ class Results(EarshotTest):
         result = earshot("evaluate", "--model", MODEL, "--manifest", manifest, "--summary")
         self.assert_ok(result)
         self.assertIn("WER", result.stdout)
-        result = earshot("bench", "--model", MODEL, "--audio", BECKETT, "--repeats", 1)
+        result = earshot("bench", MODEL, "--audio", BECKETT, "--repeats", 1)
         self.assert_ok(result)
         self.assertIn("moonshine", earshot("inspect", MODEL).stdout)
 
@@ -127,6 +127,11 @@ class Checkpoints(EarshotTest):
     def test_layers_too_few_for_the_weights_are_refused(self):
         self.change("config.json", encoder_num_hidden_layers=5)
         self.assert_refused("model.encoder.layers.5.")
+
+    def test_what_is_calibrated_on_whispers_only_says_so(self):
+        output = self.folder / "model.earshot"
+        result = convert(self.checkpoint, "-o", output, "--weights", "int4", "--calibration-audio", BECKETT)
+        self.assert_fails(result, 1, "--calibration-audio", "moonshine")
 
     def test_a_vocabulary_is_needed(self):
         (self.checkpoint / "tokenizer.json").unlink()
