@@ -41,6 +41,9 @@ struct AttentionOperands {
   // Only where T is int8_t: K[t, h * D + d] = k[t, h * D + d] * k_scales[t, h]; V likewise.
   Matrix<const float> k_scales = {};  // [Tk, Hkv]
   Matrix<const float> v_scales = {};  // [Tk, Hkv]
+  // If there is memory for it: the logarithm of the sum of exp(score) over the keys that a row sees, -inf
+  // without any. Attention over parts of the keys can be put together with it. Not by AttendInt8.
+  Matrix<float> log_sums = {};  // [Tq, H]
 };
 
 struct AttentionParams {
