@@ -147,12 +147,17 @@ using Rotary = fb::RotaryT;
 using Lstm = fb::LstmT;
 using RelativeShift = fb::RelativeShiftT;
 using LinearAttention = fb::LinearAttentionT;
-using fb::Axis, fb::BinaryFunction, fb::GroupLayout, fb::LinearNormalizer, fb::NormalizeKind,
-    fb::ReduceFunction, fb::UnaryFunction;
+using BucketSort = fb::BucketSortT;
+using TopRows = fb::TopRowsT;
+using ClusterAttention = fb::ClusterAttentionT;
+using DropListed = fb::DropListedT;
+using fb::Axis, fb::BinaryFunction, fb::GroupLayout, fb::LinearNormalizer, fb::MaskedQuery, fb::Merge,
+    fb::NormalizeKind, fb::OwnKey, fb::ReduceFunction, fb::UnaryFunction;
 
-using Attributes = std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate, FeedForward,
-                                ScaleShift, Binary, Unary, Normalize, Softmax, Reduce, ArgMax, MatMul, Conv2d,
-                                Rotary, Lstm, RelativeShift, LinearAttention>;
+using Attributes =
+    std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate, FeedForward, ScaleShift,
+                 Binary, Unary, Normalize, Softmax, Reduce, ArgMax, MatMul, Conv2d, Rotary, Lstm,
+                 RelativeShift, LinearAttention, BucketSort, TopRows, ClusterAttention, DropListed>;
 
 struct Op {
   std::string name;

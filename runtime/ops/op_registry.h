@@ -28,6 +28,10 @@ extern const OpDefinition kRotaryOp;
 extern const OpDefinition kLstmOp;
 extern const OpDefinition kRelativeShiftOp;
 extern const OpDefinition kLinearAttentionOp;
+extern const OpDefinition kBucketSortOp;
+extern const OpDefinition kTopRowsOp;
+extern const OpDefinition kClusterAttentionOp;
+extern const OpDefinition kDropListedOp;
 
 // nullptr where this build has no such op.
 const OpDefinition* FindOp(fb::OpAttributes type);

@@ -72,6 +72,10 @@ class IrInterpreter {
   void Compute(const ir::Lstm& lstm, const std::vector<Matrix>& in, const Matrix& out);
   void Compute(const ir::RelativeShift& shift, const std::vector<Matrix>& in, const Matrix& out);
   void Compute(const ir::LinearAttention& attention, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::BucketSort& sort, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::TopRows& top, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::ClusterAttention& attention, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::DropListed& drop, const std::vector<Matrix>& in, const Matrix& out);
 
   const ir::Graph& graph_;
   StatePrecision precision_;
