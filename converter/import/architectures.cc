@@ -2,6 +2,7 @@
 #include "converter/import/architectures.h"
 
 #include "models/batchnorm/graph.h"
+#include "models/clusters/graph.h"
 #include "models/crossattention/graph.h"
 #include "models/linear/graph.h"
 #include "models/linformer/graph.h"
@@ -22,6 +23,10 @@ constexpr Architecture kArchitectures[] = {
     {"torch", "nn.BatchNorm2d / Conv2d", batchnorm::BuildChain2d},
     {"pytorch-fast-transformers", "TransformerEncoder(attention_type=linear", linear::BuildEncoder},
     {"pytorch-fast-transformers", "TransformerEncoder(causal-linear", linear::BuildCausalEncoder},
+    {"pytorch-fast-transformers", "ClusteredAttention", clusters::BuildClusteredAttention},
+    {"reformer-pytorch", "LSHAttention", clusters::BuildLshAttention},
+    {"reformer-pytorch", "ReformerLM", clusters::BuildReformer},
+    {"routing-transformer", "RoutingTransformerLM", clusters::BuildRoutingTransformer},
     {"transformers", "WhisperForConditionalGeneration", whisper::BuildReference},
     {"transformers", "MarianMTModel", marian::Build},
     {"transformers", "ParakeetForCTC", parakeet::Build},

@@ -1,6 +1,7 @@
 // Typed access to a JSON object that keeps account of the keys.
 #include "converter/ir/hyper_parameters.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace earshot::ir {
@@ -93,6 +94,18 @@ std::vector<int64_t> HyperParameters::Integers(const std::string& key, IntegerBo
     }
     list.push_back(item.get<int64_t>());
   }
+  return list;
+}
+
+std::vector<int64_t> HyperParameters::IntegerForEach(const std::string& key, int64_t count, int64_t absent,
+                                                     IntegerBounds bounds) {
+  const size_t length = static_cast<size_t>(std::max<int64_t>(count, 0));
+  const Json* value = Find(key);
+  if (value == nullptr || !value->is_array())
+    return std::vector<int64_t>(length, IntegerOr(key, absent, bounds));
+  std::vector<int64_t> list = Integers(key, bounds);
+  if (list.size() != length) Fail(key, "a number, or a list of one for each");
+  list.resize(length, bounds.minimum);
   return list;
 }
 

@@ -39,6 +39,9 @@ class HyperParameters {
   std::string Text(const std::string& key);
   std::string TextOr(const std::string& key, const std::string& absent);
   std::vector<int64_t> Integers(const std::string& key, IntegerBounds bounds = {});
+  // A number for each of `count` things: from a list, or one for all.
+  std::vector<int64_t> IntegerForEach(const std::string& key, int64_t count, int64_t absent,
+                                      IntegerBounds bounds = {});
 
   // An object within the object, empty where it is absent. The reference lives as long as this object.
   HyperParameters& Section(const std::string& key);
