@@ -14,6 +14,7 @@
 #include "models/synthesizer/graph.h"
 #include "models/wav2vec2/graph.h"
 #include "models/whisper/graph_reference.h"
+#include "models/yoso/graph.h"
 
 namespace earshot::checkpoint {
 namespace {
@@ -28,6 +29,7 @@ constexpr Architecture kArchitectures[] = {
     {"reformer-pytorch", "ReformerLM", clusters::BuildReformer},
     {"routing-transformer", "RoutingTransformerLM", clusters::BuildRoutingTransformer},
     {"transformers", "WhisperForConditionalGeneration", whisper::BuildReference},
+    {"transformers", "YosoModel", yoso::Build},
     {"transformers", "MarianMTModel", marian::Build},
     {"transformers", "ParakeetForCTC", parakeet::Build},
     {"transformers", "Wav2Vec2ForCTC", wav2vec2::BuildTransformer},
