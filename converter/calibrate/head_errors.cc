@@ -41,6 +41,9 @@ WindowSpec SpecOf(const ir::HeadPattern& pattern) {
         spec.beyond = KeysBeyond::kPooled;
         spec.step = selection.step;
         break;
+      case ir::SelectionKind::kPaired:
+      case ir::SelectionKind::kSummaries:
+        break;  // never among the candidates
     }
   }
   return spec;

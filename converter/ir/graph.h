@@ -86,7 +86,15 @@ struct Value {
 
 using kernels::Activation;
 enum class PatternKind : uint8_t { kFull = 0, kCausal = 1, kHeads = 2 };
-enum class SelectionKind : uint8_t { kAll = 0, kLocal = 1, kGlobal = 2, kStrided = 3, kPooled = 4 };
+enum class SelectionKind : uint8_t {
+  kAll = 0,
+  kLocal = 1,
+  kGlobal = 2,
+  kStrided = 3,
+  kPooled = 4,
+  kPaired = 9,
+  kSummaries = 10
+};
 enum class AttentionArithmetic : uint8_t { kF32 = 0, kInt8 = 1 };
 
 // Attributes, one struct for each op of the schema; the operands are listed there.
@@ -98,6 +106,7 @@ struct Conv1d {
   Activation activation = Activation::kNone;
   int64_t dilation = 1, groups = 1;
   int64_t padding_end = -1;  // -1: as padding
+  bool ends_last = false;
 };
 struct LayerNorm {
   float epsilon = 1e-5f;
@@ -108,8 +117,8 @@ struct Embedding {};
 struct KeySelection {
   SelectionKind kind = SelectionKind::kAll;
   int64_t left = 0, right = 0;  // kLocal
-  int64_t count = 0;            // kGlobal
-  int64_t step = 0;             // kStrided, kPooled
+  int64_t count = 0;            // kGlobal, kPaired, kSummaries
+  int64_t step = 0;             // kStrided, kPooled, kPaired, kSummaries
   int64_t offset = 0;           // kStrided
   bool operator==(const KeySelection&) const = default;
 };
@@ -147,12 +156,16 @@ using Rotary = fb::RotaryT;
 using Lstm = fb::LstmT;
 using RelativeShift = fb::RelativeShiftT;
 using LinearAttention = fb::LinearAttentionT;
+using ScatterAdd = fb::ScatterAddT;
+using MixBlocks = fb::MixBlocksT;
+using RankedSoftmax = fb::RankedSoftmaxT;
 using fb::Axis, fb::BinaryFunction, fb::GroupLayout, fb::LinearNormalizer, fb::NormalizeKind,
     fb::ReduceFunction, fb::UnaryFunction;
 
-using Attributes = std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate, FeedForward,
-                                ScaleShift, Binary, Unary, Normalize, Softmax, Reduce, ArgMax, MatMul, Conv2d,
-                                Rotary, Lstm, RelativeShift, LinearAttention>;
+using Attributes =
+    std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate, FeedForward, ScaleShift,
+                 Binary, Unary, Normalize, Softmax, Reduce, ArgMax, MatMul, Conv2d, Rotary, Lstm,
+                 RelativeShift, LinearAttention, ScatterAdd, MixBlocks, RankedSoftmax>;
 
 struct Op {
   std::string name;

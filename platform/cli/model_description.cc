@@ -101,6 +101,10 @@ std::string SelectionText(const fb::KeySelection& selection) {
              (selection.offset() == 0 ? "" : number(selection.offset()));
     case fb::SelectionKind::Pooled:
       return "pooled" + number(selection.step());
+    case fb::SelectionKind::Paired:
+      return "paired" + number(selection.step()) + number(selection.count());
+    case fb::SelectionKind::Summaries:
+      return "summaries" + number(selection.step()) + number(selection.count());
   }
   return "";
 }

@@ -1,4 +1,4 @@
-// One WindowPattern for each entry, and MixedHeads over them where there are several.
+// A pattern for each entry, and MixedHeads over them where there are several.
 #include "runtime/ops/head_patterns.h"
 
 #include <algorithm>
@@ -33,13 +33,16 @@ void AddSelection(const fb::KeySelection& selection, WindowSpec& spec) {
       spec.beyond = KeysBeyond::kPooled;
       spec.step = selection.step();
       return;
+    case fb::SelectionKind::Paired:
+    case fb::SelectionKind::Summaries:
+      return;  // no windows
   }
 }
 
 // Where the objects lie in one piece of memory.
 struct Layout {
   explicit Layout(size_t num_heads)
-      : list_offset(AlignUp(num_heads * sizeof(WindowPattern))),
+      : list_offset(AlignUp(num_heads * sizeof(HeadPatternSlot))),
         mixed_offset(list_offset + AlignUp(num_heads * sizeof(const AttentionPattern*))),
         size_bytes(mixed_offset + AlignUp(sizeof(MixedHeads))) {}
   size_t list_offset, mixed_offset, size_bytes;
@@ -53,11 +56,22 @@ WindowSpec WindowSpecOf(const fb::HeadPattern& head) {
   return spec;
 }
 
+const AttentionPattern* HeadPatternSlot::Make(const fb::HeadPattern& head) {
+  const fb::KeySelection& first = *head.selections()->Get(0);
+  if (first.kind() == fb::SelectionKind::Paired)
+    return new (memory_)
+        PairedPattern({.queries = first.step(), .keys = first.count(), .causal = head.causal()});
+  if (first.kind() == fb::SelectionKind::Summaries)
+    return new (memory_) SummaryPattern(first.count(), first.step());
+  return new (memory_) WindowPattern(WindowSpecOf(head));
+}
+
 int64_t MinPoolLength(const fb::Attention& attention) {
   int64_t shortest = 0;
   if (attention.heads() == nullptr) return shortest;
   for (const fb::HeadPattern* head : *attention.heads()) {
-    const int64_t length = WindowPattern(WindowSpecOf(*head)).PoolLength(0);
+    HeadPatternSlot slot;
+    const int64_t length = slot.Make(*head)->PoolLength(0);
     if (length > 0) shortest = shortest == 0 ? length : std::min(shortest, length);
   }
   return shortest;
@@ -74,8 +88,8 @@ Result<const AttentionPattern*> CreateHeadPatterns(const fb::Attention& attentio
   if (memory == nullptr) return Status::Error(StatusCode::kOutOfMemory, "the persistent arena is full");
   auto** list = static_cast<const AttentionPattern**>(static_cast<void*>(memory + layout.list_offset));
   for (size_t i = 0; i < num_heads; ++i) {
-    const fb::HeadPattern& head = *attention.heads()->Get(static_cast<uoffset_t>(i));
-    list[i] = new (memory + i * sizeof(WindowPattern)) WindowPattern(WindowSpecOf(head));
+    auto* slot = new (memory + i * sizeof(HeadPatternSlot)) HeadPatternSlot;
+    list[i] = slot->Make(*attention.heads()->Get(static_cast<uoffset_t>(i)));
   }
   if (num_heads == 1) return list[0];
   return static_cast<const AttentionPattern*>(new (memory + layout.mixed_offset)

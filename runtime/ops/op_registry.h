@@ -28,6 +28,9 @@ extern const OpDefinition kRotaryOp;
 extern const OpDefinition kLstmOp;
 extern const OpDefinition kRelativeShiftOp;
 extern const OpDefinition kLinearAttentionOp;
+extern const OpDefinition kScatterAddOp;
+extern const OpDefinition kMixBlocksOp;
+extern const OpDefinition kRankedSoftmaxOp;
 
 // nullptr where this build has no such op.
 const OpDefinition* FindOp(fb::OpAttributes type);

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "runtime/attention/attention_int8.h"
-#include "runtime/attention/patterns/window_pattern.h"
+#include "runtime/attention/attention_pattern.h"
 #include "runtime/core/dtype.h"
 #include "runtime/ops/head_patterns.h"
 
@@ -56,7 +56,8 @@ void CountBytes(const fb::Method& method, const fb::Op& op, const OpOperands& op
 
 // Pairs of a query and a key that it sees.
 int64_t PairsOfHead(const fb::HeadPattern& head, int64_t num_queries, int64_t num_keys) {
-  const WindowPattern pattern(WindowSpecOf(head));
+  HeadPatternSlot slot;
+  const AttentionPattern& pattern = *slot.Make(head);
   int64_t pairs = 0;
   for (int64_t query = 0; query < num_queries; ++query) {
     const QueryBlock row = {0, query, query + 1, num_queries, num_keys};

@@ -37,6 +37,12 @@ Status ValidateSelection(const fb::KeySelection& selection) {
     case fb::SelectionKind::Strided:
     case fb::SelectionKind::Pooled:
       return ValidateStep(selection);
+    case fb::SelectionKind::Paired:
+      if (selection.count() < 1) return Bad("groups of no keys for blocks of queries");
+      [[fallthrough]];
+    case fb::SelectionKind::Summaries:
+      if (selection.count() > kMaxDimension) return Bad("%u keys are too many", selection.count());
+      return ValidateStep(selection);
   }
   return Status::Error(StatusCode::kUnsupported, "this build has no selection of keys %d",
                        static_cast<int>(selection.kind()));
@@ -60,6 +66,10 @@ Status ValidateHead(const fb::HeadPattern& head, uint32_t* pool_length) {
   const auto has_kind = [&has](fb::SelectionKind kind) { return has[static_cast<size_t>(kind)]; };
   if (has_kind(fb::SelectionKind::All) && head.selections()->size() > 1)
     return Bad("it selects all keys and others beside them");
+  const bool has_summaries = has_kind(fb::SelectionKind::Summaries);
+  if ((has_kind(fb::SelectionKind::Paired) || has_summaries) && head.selections()->size() > 1)
+    return Bad("it selects paired keys or summaries and others beside them");
+  if (has_summaries && head.causal()) return Bad("summaries are causal by themselves");
   if (has_kind(fb::SelectionKind::Strided) && has_kind(fb::SelectionKind::Pooled))
     return Bad("it selects strided and pooled keys");
   return Status::Ok();
