@@ -142,8 +142,8 @@ struct AttentionHead {
   }
 };
 
-// The scales of one key head. Keys and values of other types than int8_t have none: what is absent has no columns
-// either.
+// The scales of one key head. Keys and values of other types than int8_t have none: what is absent has no
+// columns either.
 inline Matrix<const float> ScalesOfHead(const Matrix<const float>& scales, int64_t kv_head) {
   return scales.data == nullptr ? scales : scales.Columns(kv_head, 1);
 }
