@@ -51,7 +51,7 @@ class CpuKernels(EarshotTest):
         self.assertEqual(set(kinds), {EXPECTED[self.cpu]})
 
     def test_doctor_names_the_level(self):
-        report = json.loads(earshot("doctor", TINY, "--json").stdout)
+        report = json.loads(earshot("doctor", TINY, "--json", threads=None).stdout)
         level = report["kernels"]["dense layers, int8"]
         self.assertIn({DOT: "dot product", MATRIX: "i8mm", PLAIN: "multiply-add"}[EXPECTED[self.cpu]], level)
 

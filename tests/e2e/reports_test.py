@@ -14,7 +14,7 @@ from support import BECKETT, EMULATOR, TINY, EarshotTest, command, earshot
 class Doctor(EarshotTest):
 
     def test_this_machine_and_a_model(self):
-        result = earshot("doctor", TINY, "--json")
+        result = earshot("doctor", TINY, "--json", threads=None)
         report = json.loads(result.stdout)
         model, = report["models"]
         self.assertEqual(model["error"], "")
@@ -24,14 +24,14 @@ class Doctor(EarshotTest):
                                                   "attention of the encoder, int8"})
         problems = [finding for finding in report["findings"] if finding["severity"] == "problem"]
         self.assertEqual(result.returncode, 1 if problems else 0)
-        text = earshot("doctor", TINY).stdout
+        text = earshot("doctor", TINY, threads=None).stdout
         for kernel in report["kernels"].values():
             self.assertIn(kernel, text)
 
     def test_a_broken_model_is_a_problem(self):
         broken = self.folder / "broken.earshot"
         broken.write_bytes(pathlib.Path(TINY).read_bytes()[:100_000])
-        result = earshot("doctor", broken)
+        result = earshot("doctor", broken, threads=None)
         self.assertEqual(result.returncode, 1)
         self.assertIn("problem:", result.stdout)
         self.assertIn("broken.earshot", result.stdout)
