@@ -205,13 +205,17 @@ Status CheckCalibration(const ConvertOptions& options) {
       "--calibration-audio means nothing without --encoder-attention auto or --weights int4");
 }
 
+// None where nobody asked.
+Result<std::vector<calibrate::Clip>> ReadClips(const ir::Graph& graph, const ConvertOptions& options) {
+  if (options.calibration_audio.empty()) return std::vector<calibrate::Clip>();
+  return calibrate::ReadCalibrationAudio(options.calibration_audio,
+                                         {.max_clip_samples = calibrate::WindowSamples(graph)});
+}
+
 // What int4 weights are to be chosen for; nothing where nobody asked.
-Result<quantize::MomentsByTensor> CollectMoments(const ir::Graph& graph, const ConvertOptions& options) {
-  if (options.types.weights != DType::kI4 || options.calibration_audio.empty())
-    return quantize::MomentsByTensor();
-  EARSHOT_ASSIGN_OR_RETURN(const auto clips, calibrate::ReadCalibrationAudio(
-                                                 options.calibration_audio,
-                                                 {.max_clip_samples = calibrate::WindowSamples(graph)}));
+Result<quantize::MomentsByTensor> CollectMoments(const ir::Graph& graph, const ConvertOptions& options,
+                                                 const std::vector<calibrate::Clip>& clips) {
+  if (options.types.weights != DType::kI4 || clips.empty()) return quantize::MomentsByTensor();
   EARSHOT_ASSIGN_OR_RETURN(const WorkerThreads threads, WorkerThreads::Start(WorkerThreads::DefaultCount()));
   return calibrate::CollectMoments(graph, clips,
                                    {.pool = threads.pool(), .on_progress = [](const std::string& what) {
@@ -238,7 +242,8 @@ Status Convert(const ConvertOptions& options) {
   EARSHOT_ASSIGN_OR_RETURN(ir::Graph graph, checkpoint::ImportModel(options.input));
   EARSHOT_RETURN_IF_ERROR(ApplyLimits(graph, options));
   AddMetadata(graph, options);
-  EARSHOT_ASSIGN_OR_RETURN(quantize::MomentsByTensor moments, CollectMoments(graph, options));
+  EARSHOT_ASSIGN_OR_RETURN(const std::vector<calibrate::Clip> clips, ReadClips(graph, options));
+  EARSHOT_ASSIGN_OR_RETURN(quantize::MomentsByTensor moments, CollectMoments(graph, options, clips));
   console.SetProgress(options.input, "rewriting the graph");
   EARSHOT_RETURN_IF_ERROR(passes::RunPasses(graph, passes::Pipeline()));
   console.SetProgress(options.input, "quantizing the weights");
@@ -247,7 +252,7 @@ Status Convert(const ConvertOptions& options) {
   EARSHOT_ASSIGN_OR_RETURN(const std::vector<quantize::TensorReport> tensors,
                            quantize::Quantize(graph, types));
   EARSHOT_ASSIGN_OR_RETURN(const std::string heads,
-                           SetEncoderAttention(graph, options.encoder_attention, options.calibration_audio));
+                           SetEncoderAttention(graph, options.encoder_attention, clips));
   console.SetProgress(options.input, "planning the memory");
   EARSHOT_RETURN_IF_ERROR(PlanMemory(graph));
   console.SetProgress(options.input, "writing the model file");

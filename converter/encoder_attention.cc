@@ -3,8 +3,6 @@
 
 #include <cstdint>
 
-#include "converter/calibrate/calibration_audio.h"
-#include "converter/calibrate/whisper_probe.h"
 #include "converter/patterns/pattern_list.h"
 #include "platform/cli/console.h"
 #include "platform/threads/worker_threads.h"
@@ -40,11 +38,8 @@ Status SetPatterns(ir::Graph& graph, const std::string& text) {
 }
 
 Result<std::string> Calibrate(ir::Graph& graph, const EncoderAttentionOptions& options,
-                              const std::vector<std::string>& calibration_audio) {
+                              const std::vector<calibrate::Clip>& clips) {
   cli::Console& console = cli::GetConsole();
-  EARSHOT_ASSIGN_OR_RETURN(const auto clips,
-                           calibrate::ReadCalibrationAudio(
-                               calibration_audio, {.max_clip_samples = calibrate::WindowSamples(graph)}));
   EARSHOT_ASSIGN_OR_RETURN(const WorkerThreads threads, WorkerThreads::Start(WorkerThreads::DefaultCount()));
   const calibrate::ChoiceOptions choice_options = {.bounds = options.bounds,
                                                    .candidates = {},
@@ -78,8 +73,8 @@ void AddEncoderAttentionOptions(CLI::App& app, EncoderAttentionOptions& options)
 }
 
 Result<std::string> SetEncoderAttention(ir::Graph& graph, const EncoderAttentionOptions& options,
-                                        const std::vector<std::string>& calibration_audio) {
-  if (options.is_auto()) return Calibrate(graph, options, calibration_audio);
+                                        const std::vector<calibrate::Clip>& clips) {
+  if (options.is_auto()) return Calibrate(graph, options, clips);
   EARSHOT_RETURN_IF_ERROR(SetPatterns(graph, options.patterns));
   return std::string();
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "converter/calibrate/calibration_audio.h"
 #include "converter/calibrate/choose_patterns.h"
 #include "converter/ir/graph.h"
 #include "runtime/core/status.h"
@@ -24,9 +25,9 @@ struct EncoderAttentionOptions {
 void AddEncoderAttentionOptions(CLI::App& app, EncoderAttentionOptions& options);
 
 // Sets the patterns of a quantized graph, after measurements on speech where they are "auto", and notes them
-// in the metadata: on these recordings. Returns a table of the choice; empty where there was none.
+// in the metadata: on these clips. Returns a table of the choice; empty where there was none.
 Result<std::string> SetEncoderAttention(ir::Graph& graph, const EncoderAttentionOptions& options,
-                                        const std::vector<std::string>& calibration_audio);
+                                        const std::vector<calibrate::Clip>& clips);
 
 }  // namespace earshot
 

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 . toolchains/shell.sh
 STEP_LOG=build/boards.log
 RECORDING='e2e_cpu_kernels|convert_whisper-tiny.en_int8'
-KERNELS=(kernels_test attention_kernels_test)
+KERNELS_AND_RECORDING="^(kernels_test|attention_kernels_test)|$RECORDING"
 
 # instructions TRIPLET PRESET: none above the architecture's baseline outside of functions for better CPUs.
 instructions() {
@@ -41,15 +41,15 @@ aarch64() {
   step "Cortex-A53: all quick tests" emulated aarch64-a53 -L quick
   step "Cortex-A53: a recording" emulated aarch64-a53 -R "$RECORDING"
   step "Cortex-A72: a recording" emulated aarch64-a72 -R "$RECORDING"
-  step "Cortex-A76: kernels and a recording" emulated aarch64-a76 -R "^(kernels_test|attention_kernels_test)|$RECORDING"
-  step "i8mm: kernels and a recording" emulated aarch64-i8mm -R "^(kernels_test|attention_kernels_test)|$RECORDING"
+  step "Cortex-A76: kernels and a recording" emulated aarch64-a76 -R "$KERNELS_AND_RECORDING"
+  step "i8mm: kernels and a recording" emulated aarch64-i8mm -R "$KERNELS_AND_RECORDING"
 }
 
 armhf() {
   toolchains/bootstrap.sh armhf
-  step "build for armhf" cross_build armhf-test earshot earshot-convert "${KERNELS[@]}"
+  step "build for armhf" cross_build armhf-test earshot earshot-convert kernels_test attention_kernels_test
   step "instructions of armhf" instructions arm-linux-gnueabihf armhf-test
-  step "Cortex-A7: kernels and a recording" emulated armhf-a7 -R "^(kernels_test|attention_kernels_test)|$RECORDING"
+  step "Cortex-A7: kernels and a recording" emulated armhf-a7 -R "$KERNELS_AND_RECORDING"
 }
 
 mkdir -p build

@@ -9,7 +9,9 @@
 namespace earshot::cli {
 
 void AddThreadsOption(CLI::App& command, size_t& num_threads, const std::string& help) {
-  num_threads = WorkerThreads::DefaultCount();
+  // Asked of the system once, not by each subcommand.
+  static const size_t default_count = WorkerThreads::DefaultCount();
+  num_threads = default_count;
   command.add_option("-t,--threads", num_threads, help)
       ->type_name("N")
       ->capture_default_str()

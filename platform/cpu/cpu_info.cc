@@ -2,7 +2,8 @@
 #include "platform/cpu/cpu_info.h"
 
 #include <cpuinfo.h>
-#include <sched.h>
+
+#include "platform/cpu/cores.h"
 
 namespace earshot {
 namespace {
@@ -34,17 +35,11 @@ std::string FeatureNames() {
   return names;
 }
 
-size_t NumCores() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  return sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? static_cast<size_t>(CPU_COUNT(&allowed)) : 1;
-}
-
 }  // namespace
 
 CpuInfo ReadCpuInfo() {
   CpuInfo info;
-  info.num_cores = NumCores();
+  info.num_cores = AllowedCores().size();
   if (!cpuinfo_initialize()) return info;
   if (cpuinfo_get_packages_count() > 0) info.name = cpuinfo_get_package(0)->name;
   info.features = FeatureNames();
