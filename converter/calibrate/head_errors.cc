@@ -41,6 +41,11 @@ WindowSpec SpecOf(const ir::HeadPattern& pattern) {
         spec.beyond = KeysBeyond::kPooled;
         spec.step = selection.step;
         break;
+      case ir::SelectionKind::kBucket:
+      case ir::SelectionKind::kDilated:
+      case ir::SelectionKind::kListed:
+      case ir::SelectionKind::kBlocks:
+        break;  // belong to architectures; nobody offers them as candidates
     }
   }
   return spec;

@@ -38,7 +38,7 @@ fb::Dim ProgramBuilder::ToDim(const ir::Dim& dim) {
 
 flatbuffers::Offset<flatbuffers::Vector<uint32_t>> ProgramBuilder::Ids(const std::vector<int64_t>& ids) {
   std::vector<uint32_t> narrow;
-  for (const int64_t id : ids) narrow.push_back(Narrow<uint32_t>(id, "a token id"));
+  for (const int64_t id : ids) narrow.push_back(Narrow<uint32_t>(id, "an index"));
   return builder_.CreateVector(narrow);
 }
 
@@ -115,14 +115,21 @@ std::pair<fb::OpAttributes, flatbuffers::Offset<void>> ProgramBuilder::AddAttrib
 flatbuffers::Offset<fb::HeadPattern> ProgramBuilder::AddHeadPattern(const ir::HeadPattern& pattern) {
   const auto selections =
       Vector<fb::KeySelection>(pattern.selections, [this](const ir::KeySelection& selection) {
-        return fb::CreateKeySelection(builder_, ToFb(selection.kind),
-                                      Narrow<uint32_t>(selection.left, "the left part of a window"),
-                                      Narrow<uint32_t>(selection.right, "the right part of a window"),
-                                      Narrow<uint32_t>(selection.count, "the number of global keys"),
-                                      Narrow<uint32_t>(selection.step, "the step of selected keys"),
-                                      Narrow<uint32_t>(selection.offset, "the offset of selected keys"));
+        const bool has_blocks = selection.kind == ir::SelectionKind::kBlocks;
+        Offset<flatbuffers::Vector<uint32_t>> begins = 0, blocks = 0;
+        if (has_blocks) {
+          begins = Ids(selection.block_begins);
+          blocks = Ids(selection.blocks);
+        }
+        return fb::CreateKeySelection(
+            builder_, ToFb(selection.kind), Narrow<uint32_t>(selection.left, "the left part of a window"),
+            Narrow<uint32_t>(selection.right, "the right part of a window"),
+            Narrow<uint32_t>(selection.count, "the number of global keys"),
+            Narrow<uint32_t>(selection.step, "the step of selected keys"),
+            Narrow<uint32_t>(selection.offset, "the offset of selected keys"),
+            Narrow<uint32_t>(selection.width, "the width of selected keys"), begins, blocks);
       });
-  return fb::CreateHeadPattern(builder_, selections, pattern.causal);
+  return fb::CreateHeadPattern(builder_, selections, pattern.causal, pattern.own_last);
 }
 
 flatbuffers::Offset<fb::Attention> ProgramBuilder::AddAttention(const ir::Attention& attention) {
@@ -133,7 +140,8 @@ flatbuffers::Offset<fb::Attention> ProgramBuilder::AddAttention(const ir::Attent
   }
   return fb::CreateAttention(builder_, Narrow<uint32_t>(attention.num_heads, "the number of heads"),
                              Narrow<uint32_t>(attention.num_kv_heads, "the number of key heads"),
-                             attention.scale, ToFb(attention.pattern), ToFb(attention.arithmetic), heads);
+                             attention.scale, ToFb(attention.pattern), ToFb(attention.arithmetic), heads,
+                             attention.past);
 }
 
 flatbuffers::Offset<fb::Op> ProgramBuilder::AddOp(const ir::Op& op) {

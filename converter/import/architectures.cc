@@ -2,14 +2,20 @@
 #include "converter/import/architectures.h"
 
 #include "models/batchnorm/graph.h"
+#include "models/bigbird/graph.h"
+#include "models/causallm/graph.h"
 #include "models/crossattention/graph.h"
 #include "models/linear/graph.h"
 #include "models/linformer/graph.h"
+#include "models/localattention/graph.h"
+#include "models/longformer/graph.h"
 #include "models/marian/graph.h"
 #include "models/nat/graph.h"
 #include "models/parakeet/graph.h"
+#include "models/pegasusx/graph.h"
 #include "models/performer/graph.h"
 #include "models/pointer/graph.h"
+#include "models/sparse/graph.h"
 #include "models/synthesizer/graph.h"
 #include "models/wav2vec2/graph.h"
 #include "models/whisper/graph_reference.h"
@@ -38,6 +44,18 @@ constexpr Architecture kArchitectures[] = {
     {"linformer", "LinformerLM", linformer::BuildLanguageModel},
     {"linformer", "LinformerSelfAttention", linformer::BuildAttention},
     {"leaderj1001/Synthesizer (public repository)", "Synthesizer", synthesizer::Build},
+    {"transformers", "LongformerModel", longformer::BuildEncoder},
+    {"allenai/longformer (public repository)", "LongformerSelfAttention", longformer::BuildAttention},
+    {"transformers", "MistralForCausalLM", causallm::BuildMistral},
+    {"transformers", "Gemma3ForCausalLM", causallm::BuildGemma3},
+    {"transformers", "GPTNeoForCausalLM", causallm::BuildGptNeo},
+    {"local-attention", "LocalAttention", localattention::BuildAttention},
+    {"local-attention", "LocalTransformer", localattention::BuildLanguageModel},
+    {"openai/sparse_attention (public repository)", "attention_impl", sparse::BuildOpenAi},
+    {"fairseq", "SparseMultiheadAttention", sparse::BuildFairseq},
+    {"deepspeed", "ops.sparse_attention.sparsity_config", sparse::BuildDeepSpeed},
+    {"transformers", "BigBirdModel", bigbird::Build},
+    {"transformers", "PegasusXForConditionalGeneration", pegasusx::Build},
 };
 
 }  // namespace

@@ -86,7 +86,17 @@ struct Value {
 
 using kernels::Activation;
 enum class PatternKind : uint8_t { kFull = 0, kCausal = 1, kHeads = 2 };
-enum class SelectionKind : uint8_t { kAll = 0, kLocal = 1, kGlobal = 2, kStrided = 3, kPooled = 4 };
+enum class SelectionKind : uint8_t {
+  kAll = 0,
+  kLocal = 1,
+  kGlobal = 2,
+  kStrided = 3,
+  kPooled = 4,
+  kBucket = 5,
+  kDilated = 6,
+  kListed = 7,
+  kBlocks = 8
+};
 enum class AttentionArithmetic : uint8_t { kF32 = 0, kInt8 = 1 };
 
 // Attributes, one struct for each op of the schema; the operands are listed there.
@@ -107,15 +117,19 @@ struct Embedding {};
 // Keys that a head sees; see fb::KeySelection and fb::HeadPattern.
 struct KeySelection {
   SelectionKind kind = SelectionKind::kAll;
-  int64_t left = 0, right = 0;  // kLocal
-  int64_t count = 0;            // kGlobal
-  int64_t step = 0;             // kStrided, kPooled
-  int64_t offset = 0;           // kStrided
+  int64_t left = 0, right = 0;  // kLocal, kBucket, kDilated
+  int64_t count = 0;            // kGlobal, kBucket
+  int64_t step = 0;             // kStrided, kPooled, kBucket, kDilated, kBlocks
+  int64_t offset = 0;           // kStrided, kBucket
+  int64_t width = 1;            // kStrided
+  // kBlocks: compressed sparse rows
+  std::vector<int64_t> block_begins = {}, blocks = {};
   bool operator==(const KeySelection&) const = default;
 };
 struct HeadPattern {
   std::vector<KeySelection> selections;
   bool causal = false;
+  bool own_last = false;
   bool operator==(const HeadPattern&) const = default;
 };
 struct Attention {
@@ -124,6 +138,7 @@ struct Attention {
   PatternKind pattern = PatternKind::kFull;
   AttentionArithmetic arithmetic = AttentionArithmetic::kF32;
   std::vector<HeadPattern> heads = {};  // kHeads: one for all heads, or one for each
+  bool past = false;                    // a state holds keys and values of earlier runs
 };
 struct Activate {
   Activation activation = Activation::kNone;
@@ -147,12 +162,13 @@ using Rotary = fb::RotaryT;
 using Lstm = fb::LstmT;
 using RelativeShift = fb::RelativeShiftT;
 using LinearAttention = fb::LinearAttentionT;
+using ReplaceRows = fb::ReplaceRowsT;
 using fb::Axis, fb::BinaryFunction, fb::GroupLayout, fb::LinearNormalizer, fb::NormalizeKind,
     fb::ReduceFunction, fb::UnaryFunction;
 
 using Attributes = std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate, FeedForward,
                                 ScaleShift, Binary, Unary, Normalize, Softmax, Reduce, ArgMax, MatMul, Conv2d,
-                                Rotary, Lstm, RelativeShift, LinearAttention>;
+                                Rotary, Lstm, RelativeShift, LinearAttention, ReplaceRows>;
 
 struct Op {
   std::string name;

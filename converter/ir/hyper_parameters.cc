@@ -1,6 +1,7 @@
 // Typed access to a JSON object that keeps account of the keys.
 #include "converter/ir/hyper_parameters.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace earshot::ir {
@@ -96,6 +97,52 @@ std::vector<int64_t> HyperParameters::Integers(const std::string& key, IntegerBo
   return list;
 }
 
+std::vector<std::string> HyperParameters::Texts(const std::string& key) {
+  const Json* value = Find(key);
+  std::vector<std::string> list;
+  const bool is_list = value != nullptr && value->is_array() &&
+                       std::ranges::all_of(*value, [](const Json& item) { return item.is_string(); });
+  if (!is_list) {
+    Fail(key, "a list of texts");
+    return list;
+  }
+  for (const Json& item : *value) list.push_back(item.get<std::string>());
+  return list;
+}
+
+std::vector<std::string> HyperParameters::RepeatedTexts(const std::string& key) {
+  constexpr int64_t kMostRepetitions = 1024;
+  const Json* value = Find(key);
+  const auto is_pair = [](const Json& item) {
+    return item.is_array() && item.size() == 2 && item[0].is_array() && item[1].is_number_integer() &&
+           item[1].get<int64_t>() >= 0 && item[1].get<int64_t>() <= kMostRepetitions &&
+           std::ranges::all_of(item[0], [](const Json& text) { return text.is_string(); });
+  };
+  std::vector<std::string> list;
+  if (value == nullptr || !value->is_array() || !std::ranges::all_of(*value, is_pair)) {
+    Fail(key, "a list of pairs of texts and a number");
+    return list;
+  }
+  for (const Json& item : *value) {
+    for (int64_t i = 0; i < item[1].get<int64_t>(); ++i) {
+      for (const Json& text : item[0]) list.push_back(text.get<std::string>());
+    }
+  }
+  return list;
+}
+
+std::vector<int64_t> HyperParameters::IntegersFor(const std::string& key, int64_t count,
+                                                  IntegerBounds bounds) {
+  const Json* value = Find(key);
+  if (value != nullptr && value->is_number())
+    return std::vector<int64_t>(static_cast<size_t>(count), Integer(key, bounds));
+  std::vector<int64_t> list = Integers(key, bounds);
+  if (static_cast<int64_t>(list.size()) != count)
+    Fail(key, ("a number, or a list of " + std::to_string(count)).c_str());
+  list.resize(static_cast<size_t>(count), bounds.minimum);
+  return list;
+}
+
 HyperParameters& HyperParameters::AddSection(const std::string& name, Json object) {
   std::unique_ptr<HyperParameters>& section = sections_[name];
   if (section == nullptr) section = std::make_unique<HyperParameters>(std::move(object), PathOf(name));
@@ -116,6 +163,23 @@ std::vector<HyperParameters*> HyperParameters::Sections(const std::string& key) 
   }
   for (size_t i = 0; i < value->size(); ++i)
     list.push_back(&AddSection(key + "[" + std::to_string(i) + "]", (*value)[i]));
+  return list;
+}
+
+std::vector<HyperParameters::NamedSection> HyperParameters::NamedSections(const std::string& key) {
+  const Json* value = Find(key);
+  std::vector<NamedSection> list;
+  const auto is_pair = [](const Json& item) {
+    return item.is_array() && item.size() == 2 && item[0].is_string() && item[1].is_object();
+  };
+  if (value == nullptr || !value->is_array() || !std::ranges::all_of(*value, is_pair)) {
+    Fail(key, "a list of pairs of a name and an object");
+    return list;
+  }
+  for (size_t i = 0; i < value->size(); ++i) {
+    list.push_back({(*value)[i][0].get<std::string>(),
+                    &AddSection(key + "[" + std::to_string(i) + "]", (*value)[i][1])});
+  }
   return list;
 }
 

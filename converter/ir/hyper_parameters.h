@@ -39,11 +39,22 @@ class HyperParameters {
   std::string Text(const std::string& key);
   std::string TextOr(const std::string& key, const std::string& absent);
   std::vector<int64_t> Integers(const std::string& key, IntegerBounds bounds = {});
+  std::vector<std::string> Texts(const std::string& key);
+  // A list of pairs of a list of texts and how often it stands there, written out.
+  std::vector<std::string> RepeatedTexts(const std::string& key);
+  // A list of `count` numbers, or one number that stands for all of them.
+  std::vector<int64_t> IntegersFor(const std::string& key, int64_t count, IntegerBounds bounds = {});
 
   // An object within the object, empty where it is absent. The reference lives as long as this object.
   HyperParameters& Section(const std::string& key);
   // A list of objects.
   std::vector<HyperParameters*> Sections(const std::string& key);
+  // A list of pairs of a name and an object.
+  struct NamedSection {
+    std::string name;
+    HyperParameters* settings;
+  };
+  std::vector<NamedSection> NamedSections(const std::string& key);
   // Keys of an object whose names are data.
   std::vector<std::string> Keys() const;
 

@@ -238,4 +238,15 @@ Result<MatrixShape> Infer(const LinearAttention& attention, const Operands& oper
   return MatrixShape{operands[0].rows, operands[2].cols};
 }
 
+Result<MatrixShape> Infer(const ReplaceRows&, const Operands& operands) {
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(3, 3));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(0, "the input", DType::kF32));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(1, "the list of rows", DType::kI32));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(1, "the list of rows", Dim::Fixed(1)));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(2, "the new rows", DType::kF32));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectRows(2, "the new rows", operands[1].rows));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(2, "the new rows", operands[0].cols));
+  return MatrixShape{operands[0].rows, operands[0].cols};
+}
+
 }  // namespace earshot::ir

@@ -94,6 +94,7 @@ Result<MatrixShape> Infer(const Rotary& rotary, const Operands& operands);
 Result<MatrixShape> Infer(const Lstm&, const Operands& operands);
 Result<MatrixShape> Infer(const RelativeShift& shift, const Operands& operands);
 Result<MatrixShape> Infer(const LinearAttention& attention, const Operands& operands);
+Result<MatrixShape> Infer(const ReplaceRows&, const Operands& operands);
 
 }  // namespace earshot::ir
 

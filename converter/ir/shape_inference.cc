@@ -1,6 +1,7 @@
 // Operand rules of every op, one function each.
 #include "converter/ir/shape_inference.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -71,11 +72,35 @@ Result<MatrixShape> Infer(const Embedding&, const Operands& operands) {
   return MatrixShape{operands[0].rows, operands[1].cols};
 }
 
+bool HasListedKeys(const Attention& attention) {
+  return std::ranges::any_of(attention.heads, [](const HeadPattern& head) {
+    return std::ranges::find(head.selections, SelectionKind::kListed, &KeySelection::kind) !=
+           head.selections.end();
+  });
+}
+
+// The operands behind q, k, v and their scales, from operand `index` on.
+Status ExpectKeysBeside(const Attention& attention, const Operands& operands, size_t index) {
+  if (HasListedKeys(attention)) {
+    EARSHOT_RETURN_IF_ERROR(operands.ExpectType(index, "the list of keys", DType::kI32));
+    EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(index, "the list of keys", Dim::Fixed(1)));
+    ++index;
+  }
+  if (!attention.past) return Status::Ok();
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectRows(1, "k, beside the past,", operands[0].rows));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(1, "k, beside the past,", DType::kF32));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(index, "the past", DType::kF32));
+  return operands.ExpectCols(index, "the past", Dim::Fixed(2 * FixedLength(operands[1].cols)));
+}
+
 Result<MatrixShape> Infer(const Attention& attention, const Operands& operands) {
-  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(3, 5));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(3, 7));
   const bool has_int8_keys = operands[1].dtype == DType::kI8;
-  const size_t num_operands = has_int8_keys ? 5 : 3;
+  const size_t num_keys_operands = has_int8_keys ? 5 : 3;
+  const size_t num_operands =
+      num_keys_operands + (HasListedKeys(attention) ? 1 : 0) + (attention.past ? 1 : 0);
   EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(num_operands, num_operands));
+  EARSHOT_RETURN_IF_ERROR(ExpectKeysBeside(attention, operands, num_keys_operands));
   EARSHOT_RETURN_IF_ERROR(operands.ExpectType(0, "q", DType::kF32));
   if (!has_int8_keys && operands[1].dtype != DType::kF16)
     EARSHOT_RETURN_IF_ERROR(operands.ExpectType(1, "k", DType::kF32));
@@ -97,7 +122,7 @@ Result<MatrixShape> Infer(const Attention& attention, const Operands& operands) 
   EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(1, "k", kv_cols));
   EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(2, "v", kv_cols));
   EARSHOT_RETURN_IF_ERROR(operands.ExpectRows(2, "v", operands[1].rows));
-  for (size_t i = 3; i < num_operands; ++i) {
+  for (size_t i = 3; i < num_keys_operands; ++i) {
     EARSHOT_RETURN_IF_ERROR(operands.ExpectType(i, "the scales", DType::kF32));
     EARSHOT_RETURN_IF_ERROR(operands.ExpectRows(i, "the scales", operands[1].rows));
     EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(i, "the scales", Dim::Fixed(kv_heads)));
@@ -147,7 +172,9 @@ Result<MatrixShape> InferOutputShape(const Method& method, const Attributes& att
 }
 
 bool UpdatesState(const Attributes& attributes) {
-  return std::holds_alternative<Lstm>(attributes) || std::holds_alternative<LinearAttention>(attributes);
+  const auto* attention = std::get_if<Attention>(&attributes);
+  return std::holds_alternative<Lstm>(attributes) || std::holds_alternative<LinearAttention>(attributes) ||
+         (attention != nullptr && attention->past);
 }
 
 DType ResultType(const Attributes& attributes) {

@@ -53,6 +53,11 @@ KeySelection MakeSelection(SelectionKind kind, const Numbers& numbers) {
     case SelectionKind::kPooled:
       selection.step = numbers[0];
       break;
+    case SelectionKind::kBucket:
+    case SelectionKind::kDilated:
+    case SelectionKind::kListed:
+    case SelectionKind::kBlocks:
+      break;  // have no words: they belong to architectures
   }
   return selection;
 }
@@ -89,9 +94,13 @@ bool Has(const ir::HeadPattern& pattern, SelectionKind kind) {
 std::string PartText(const KeySelection& selection) {
   const auto number = [](int64_t n) { return ":" + std::to_string(n); };
   const auto* kind = std::ranges::find(kPartKinds, selection.kind, &PartKind::kind);
-  const std::string name = kind->name;
+  const std::string name = kind == std::end(kPartKinds) ? "" : kind->name;
   switch (selection.kind) {
     case SelectionKind::kAll:
+    case SelectionKind::kBucket:
+    case SelectionKind::kDilated:
+    case SelectionKind::kListed:
+    case SelectionKind::kBlocks:
       break;
     case SelectionKind::kLocal:
       return name + number(selection.left) +

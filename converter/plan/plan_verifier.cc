@@ -185,6 +185,7 @@ class MethodPlayer {
                             std::holds_alternative<ir::Unary>(op.attributes) ||
                             std::holds_alternative<ir::Binary>(op.attributes) ||
                             std::holds_alternative<ir::Softmax>(op.attributes) ||
+                            std::holds_alternative<ir::ReplaceRows>(op.attributes) ||
                             std::holds_alternative<ir::LayerNorm>(op.attributes) ||
                             std::holds_alternative<ir::Activate>(op.attributes) ||
                             std::holds_alternative<ir::Attention>(op.attributes));

@@ -85,7 +85,7 @@ std::string ConvolutionText(const fb::Conv1d& conv) {
          ", padding " + std::to_string(conv.padding()) + (activation.empty() ? "" : ", " + activation);
 }
 
-// As earshot-convert reads it (converter/patterns/head_pattern_text.h).
+// As earshot-convert reads it (converter/patterns/head_pattern_text.h), as far as it reads patterns.
 std::string SelectionText(const fb::KeySelection& selection) {
   const auto number = [](uint32_t n) { return ":" + std::to_string(n); };
   switch (selection.kind()) {
@@ -98,9 +98,18 @@ std::string SelectionText(const fb::KeySelection& selection) {
       return "global" + number(selection.count());
     case fb::SelectionKind::Strided:
       return "strided" + number(selection.step()) +
-             (selection.offset() == 0 ? "" : number(selection.offset()));
+             (selection.offset() == 0 && selection.width() == 1 ? "" : number(selection.offset())) +
+             (selection.width() == 1 ? "" : number(selection.width()));
     case fb::SelectionKind::Pooled:
       return "pooled" + number(selection.step());
+    case fb::SelectionKind::Bucket:
+      return "bucket" + number(selection.step()) + number(selection.left()) + number(selection.right());
+    case fb::SelectionKind::Dilated:
+      return "dilated" + number(selection.step()) + number(selection.left()) + number(selection.right());
+    case fb::SelectionKind::Listed:
+      return "listed";
+    case fb::SelectionKind::Blocks:
+      return "blocks" + number(selection.step());
   }
   return "";
 }
@@ -145,6 +154,7 @@ std::string AttentionText(const fb::Attention& attention) {
   } else {
     text += ", " + LowerCase(fb::EnumNamePatternKind(attention.pattern()));
   }
+  if (attention.past()) text += ", with the past";
   if (attention.arithmetic() == fb::AttentionArithmetic::F32) return text;
   return text + ", " + LowerCase(fb::EnumNameAttentionArithmetic(attention.arithmetic()));
 }

@@ -41,6 +41,11 @@ struct AttentionOperands {
   // Only where T is int8_t: K[t, h * D + d] = k[t, h * D + d] * k_scales[t, h]; V likewise.
   Matrix<const float> k_scales = {};  // [Tk, Hkv]
   Matrix<const float> v_scales = {};  // [Tk, Hkv]
+  // For patterns with ranges of these sources (KeySource); borrowed.
+  std::span<const int32_t> listed = {};  // indices of keys, ascending, each once
+  PastKeys past = {};                    // of a ring; T is not int8_t
+  Matrix<const T> past_k = {};           // [capacity, Hkv * D]
+  Matrix<const T> past_v = {};
 };
 
 struct AttentionParams {

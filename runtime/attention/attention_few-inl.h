@@ -224,7 +224,7 @@ void AttendFew(const AttentionHead<T>& head, const Workspace& work) {
     const KeyRange& range = seen.range;
     for (KeyLimits& row : seen.limits) row = {range.begin, range.end};
     if (!range.exact) head.pattern->RowLimits(block, index, {seen.limits, static_cast<size_t>(num_rows)});
-    if (range.pooled) {
+    if (range.source == KeySource::kPooled) {
       AttendFewRange(work, seen, head.PooledKeys(range), head.PooledValues(range), head.q);
     } else {
       AttendFewRange(work, seen, head.Keys(range), head.Values(range), head.q);

@@ -183,7 +183,8 @@ void AttendRange(const RoundedHead& keys, int64_t index, MultiplyAddRounding rou
       for (int64_t key = begin; key < end; ++key) {
         const int64_t position = range.begin + key * range.step;
         if (position >= limits[i].begin && position < limits[i].end)
-          seen.push_back(range.pooled ? block->head.k.rows + position : rows.RowIndex(key));
+          seen.push_back(range.source == KeySource::kPooled ? block->head.k.rows + position
+                                                            : rows.RowIndex(key));
       }
       block->queries[i].AttendTile(keys, seen, range.log2_count, rounding);
     }

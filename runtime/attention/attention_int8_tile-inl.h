@@ -292,8 +292,9 @@ void AttendInt8Range(const AttentionHead<T>& head, const Int8Keys& keys, const K
                      Int8QueryTile* tile) {
   const int64_t num_keys = NumKeys(range);
   const int64_t num_panels = NumPanels(tile->num_rows);
-  const int64_t first_row = range.pooled ? head.k.rows : 0;
-  const int32_t* order = range.pooled ? nullptr : head.order.keys.data();
+  const bool is_pooled = range.source == KeySource::kPooled;
+  const int64_t first_row = is_pooled ? head.k.rows : 0;
+  const int32_t* order = is_pooled ? nullptr : head.OrderOf(range);
   const Matrix<const int8_t> k = {keys.k + first_row * tile->padded_dim, head.k.rows, tile->padded_dim,
                                   tile->padded_dim};
   const Matrix<const int8_t> v = {keys.v + first_row * tile->padded_dim, head.v.rows, tile->padded_dim,

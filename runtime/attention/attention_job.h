@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "runtime/attention/attention.h"
 
@@ -118,18 +119,29 @@ struct AttentionHead {
   AttentionOrder order;
   int64_t head;
   float scale;
+  std::span<const int32_t> listed;
+  PastKeys past;
+  Matrix<const T> past_k;  // [capacity, D]
+  Matrix<const T> past_v;
   // Set by Attend where the pattern pools.
   Matrix<const float> pooled_k;  // [Tk / PoolLength, D]
   Matrix<const float> pooled_v;
 
   int64_t QueryRow(int64_t position) const {
-    return order.queries.empty() ? position : order.queries[static_cast<size_t>(position)];
+    if (!order.queries.empty()) return order.queries[static_cast<size_t>(position)];
+    return order.query_step == 1 ? position : InterleavedRow(position, q.rows, order.query_step);
   }
+  // Of ranges that are not pooled.
   KeyRows<T> Keys(const KeyRange& range) const {
-    return {k, order.keys.data(), range.begin, range.step, k_scales};
+    if (range.source == KeySource::kPast) return {past_k, nullptr, range.begin, range.step};
+    return {k, OrderOf(range), range.begin, range.step, k_scales};
   }
   KeyRows<T> Values(const KeyRange& range) const {
-    return {v, order.keys.data(), range.begin, range.step, v_scales};
+    if (range.source == KeySource::kPast) return {past_v, nullptr, range.begin, range.step};
+    return {v, OrderOf(range), range.begin, range.step, v_scales};
+  }
+  const int32_t* OrderOf(const KeyRange& range) const {
+    return range.source == KeySource::kListed ? listed.data() : order.keys.data();
   }
   KeyRows<float> PooledKeys(const KeyRange& range) const {
     return {pooled_k, nullptr, range.begin, range.step};
@@ -138,7 +150,7 @@ struct AttentionHead {
     return {pooled_v, nullptr, range.begin, range.step};
   }
   QueryBlock Block(int64_t query_begin, int64_t query_end) const {
-    return {head, query_begin, query_end, q.rows, k.rows};
+    return {head, query_begin, query_end, q.rows, k.rows, listed, past};
   }
 };
 
@@ -146,6 +158,12 @@ struct AttentionHead {
 // columns either.
 inline Matrix<const float> ScalesOfHead(const Matrix<const float>& scales, int64_t kv_head) {
   return scales.data == nullptr ? scales : scales.Columns(kv_head, 1);
+}
+
+// The columns of one key head in the ring of past keys or values, where there is one.
+template <class T>
+Matrix<const T> PastOfHead(const Matrix<const T>& past, int64_t kv_head, int64_t dim) {
+  return past.data == nullptr ? past : past.Columns(kv_head * dim, dim);
 }
 
 template <class T>
@@ -162,6 +180,10 @@ AttentionHead<T> MakeHead(const AttentionParams& params, const AttentionOperands
           .order = params.pattern->Order(head, operands.q.rows, operands.k.rows),
           .head = head,
           .scale = params.scale,
+          .listed = operands.listed,
+          .past = operands.past,
+          .past_k = PastOfHead(operands.past_k, kv_head, dim),
+          .past_v = PastOfHead(operands.past_v, kv_head, dim),
           .pooled_k = {},
           .pooled_v = {}};
 }

@@ -22,13 +22,18 @@
 // - local: range [b - w, e + w), limits [i - w, i + w + 1).
 // - every s-th key beside a local window: two ranges of step s beside the local one, limits [0, i - w) and
 //   [i + w + 1, Tk): what the window leaves.
-// - dilated window: order both sides by (i mod s, i / s); it is a local window then.
-// - Sparse Transformer (Child et al. 2019), "strided" head: order by (i mod s, i / s), causal within a
-//   residue. Without an order, one diagonal band [b - k s, e - k s) per k, limits [i - k s, i - k s + 1).
-// - Sparse Transformer, "fixed" head: ranges of summary columns.
-// - global tokens: an exact range of the global keys, beside the others; global queries have limits [0, Tk)
-//   in one range.
+// - dilated window: walk the queries by (i mod s, i / s) (AttentionOrder::query_step); one range of step s
+// for
+//   each residue in the block, limits empty for rows of another residue.
+// - Sparse Transformer (Child et al. 2019), "strided" head: the same, back to the first key and causal.
+// Without
+//   an order, one diagonal band [b - k s, e - k s) per k, limits [i - k s, i - k s + 1).
+// - Sparse Transformer, "fixed" head: a range of the query's bucket, and ranges of step s for summary
+// columns.
+// - global tokens: an exact range of the global keys, or of the list that names them (KeySource::kListed),
+//   which is cut out of the others.
 // - random blocks: one range per key block of the table, limits empty for rows of another query block.
+// - a sliding window over more than one run: ranges of the ring of past keys (KeySource::kPast).
 // - mixed heads: ask another pattern per head.
 // - clusters (LSH, k-means, learned assignment): order both sides by (cluster, time); one range per cluster
 //   in the block, limits empty for rows of other clusters, [first, last key not later than the query) where
@@ -41,13 +46,21 @@
 
 namespace earshot {
 
+// What the positions of a range count.
+enum class KeySource : uint8_t {
+  kKeys,    // keys, in the pattern's order
+  kPooled,  // pooled keys (AttentionPattern::PoolLength)
+  kListed,  // entries of QueryBlock::listed, which name keys
+  kPast,    // rows of the ring that holds the keys of earlier runs (QueryBlock::past)
+};
+
 // Key positions begin, begin + step, ... below end; half-open.
 struct KeyRange {
   int64_t begin = 0;
   int64_t end = 0;
-  int64_t step = 1;         // > 0
-  bool exact = true;        // every row of the block sees all of it; else RowLimits says what each row sees
-  bool pooled = false;      // positions count pooled keys (AttentionPattern::PoolLength) instead of keys
+  int64_t step = 1;   // > 0
+  bool exact = true;  // every row of the block sees all of it; else RowLimits says what each row sees
+  KeySource source = KeySource::kKeys;
   float log2_count = 0.0f;  // each key counts as 2^log2_count keys of the same content
 };
 
@@ -62,6 +75,32 @@ struct KeyLimits {
 struct AttentionOrder {
   std::span<const int32_t> queries;  // a permutation of [0, Tq)
   std::span<const int32_t> keys;  // any number of indices in [0, Tk); Tk of the positions is then keys.size()
+  int64_t query_step = 1;         // > 1, without a list: queries are walked by (i mod step, i / step)
+};
+
+// The row of Q at a position of an order with a query step: first the rows 0, step, 2 step, ..., then 1, 1 +
+// step, ... Requires 0 <= position < num_queries.
+inline int64_t InterleavedRow(int64_t position, int64_t num_queries, int64_t step) {
+  const int64_t length = num_queries / step, num_longer = num_queries % step;  // of the first residues
+  if (const int64_t longer_end = num_longer * (length + 1); position >= longer_end) {
+    const int64_t rest = position - longer_end;
+    return num_longer + rest / length + rest % length * step;
+  }
+  return position / (length + 1) + position % (length + 1) * step;
+}
+
+// The position of the first row of a residue, and of Tq for residue == step.
+inline int64_t InterleavedBegin(int64_t residue, int64_t num_queries, int64_t step) {
+  const int64_t num_longer = num_queries % step;
+  return residue * (num_queries / step) + (residue < num_longer ? residue : num_longer);
+}
+
+// Keys and values of earlier runs, kept in a ring: row (next - d) mod capacity holds what stood d rows before
+// the first key of this run, for 1 <= d <= held.
+struct PastKeys {
+  int64_t capacity = 0;
+  int64_t next = 0;  // in [0, capacity): where the next key goes
+  int64_t held = 0;  // in [0, capacity]
 };
 
 // Which part of the attention matrix a pattern is asked about.
@@ -69,8 +108,10 @@ struct QueryBlock {
   int64_t head = 0;         // query head
   int64_t query_begin = 0;  // positions of queries, half-open
   int64_t query_end = 0;
-  int64_t num_queries = 0;  // Tq of this run
-  int64_t num_keys = 0;     // Tk of this run
+  int64_t num_queries = 0;               // Tq of this run
+  int64_t num_keys = 0;                  // Tk of this run
+  std::span<const int32_t> listed = {};  // keys that this run names, ascending, each once
+  PastKeys past = {};
 
   int64_t num_rows() const { return query_end - query_begin; }
 };

@@ -23,16 +23,26 @@ double ScaleOf(const Matrix<const float>& scales, int64_t row) {
   return std::is_same_v<T, int8_t> ? double{*scales.Row(row)} : 1.0;
 }
 
-// What a query sees: a row of K and V, or the mean of several.
+// What a query sees: a row of K and V or of the ring of past ones, or the mean of several.
 struct VisibleKey {
   attention::RowGroup rows;
   float log2_count;
+  bool is_past = false;
 };
 
 VisibleKey KeyAt(const AttentionPattern& pattern, const QueryBlock& block, const KeyRange& range,
                  int64_t position, std::span<const int32_t> order) {
-  if (range.pooled)
-    return {attention::GroupOf(position, block.num_keys, pattern.PoolLength(block.head)), range.log2_count};
+  switch (range.source) {
+    case KeySource::kPooled:
+      return {attention::GroupOf(position, block.num_keys, pattern.PoolLength(block.head)), range.log2_count};
+    case KeySource::kPast:
+      return {{position, position + 1}, range.log2_count, true};
+    case KeySource::kListed:
+      order = block.listed;
+      break;
+    case KeySource::kKeys:
+      break;
+  }
   const int64_t row = order.empty() ? position : order[static_cast<size_t>(position)];
   return {{row, row + 1}, range.log2_count};
 }
@@ -70,8 +80,9 @@ void AttendRow(const attention::AttentionHead<T>& head, int64_t row, std::span<c
   double largest = -std::numeric_limits<double>::infinity();
   for (const VisibleKey& key : keys) {
     double score = 0.0;
+    const Matrix<const T>& k = key.is_past ? head.past_k : head.k;
     for (int64_t d = 0; d < head.k.cols; ++d)
-      score += static_cast<double>(q[d]) * Mean(head.k, head.k_scales, key.rows, d);
+      score += static_cast<double>(q[d]) * Mean(k, head.k_scales, key.rows, d);
     weights.push_back(score * static_cast<double>(head.scale) +
                       static_cast<double>(key.log2_count) * std::log(2.0));
     largest = std::max(largest, weights.back());
@@ -80,8 +91,10 @@ void AttendRow(const attention::AttentionHead<T>& head, int64_t row, std::span<c
   for (double& weight : weights) sum += weight = std::exp(weight - largest);
   for (int64_t d = 0; d < head.v.cols; ++d) {
     double mean = 0.0;
-    for (size_t i = 0; i < keys.size(); ++i)
-      mean += weights[i] / sum * Mean(head.v, head.v_scales, keys[i].rows, d);
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const Matrix<const T>& v = keys[i].is_past ? head.past_v : head.v;
+      mean += weights[i] / sum * Mean(v, head.v_scales, keys[i].rows, d);
+    }
     out[d] = static_cast<float>(mean);
   }
 }

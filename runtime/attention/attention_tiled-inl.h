@@ -251,7 +251,7 @@ void AttendTile(const AttentionHead<T>& head, int64_t query_begin, int64_t query
   tile.num_rows = query_end - query_begin;
   LoadQueries(head, query_begin, tile);
   ForEachSeenRange(head, head.Block(query_begin, query_end), &tile.limits, [&](const KeyRange& range) {
-    if (range.pooled) {
+    if (range.source == KeySource::kPooled) {
       AttendRange(head.PooledKeys(range), head.PooledValues(range), range, tile);
     } else {
       AttendRange(head.Keys(range), head.Values(range), range, tile);

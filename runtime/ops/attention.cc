@@ -1,7 +1,11 @@
 // Attention: multi-head scaled dot-product attention over the keys that a pattern selects. K and V may lie in
-// a KV cache, as f16 or 8-bit integers too. Computed in f32, or in 8 bits where the model allows it and the
-// CPU gains by it.
+// a KV cache, as f16 or 8-bit integers too; those of windows in a ring that outlives the run. Computed in
+// f32, or in 8 bits where the model allows it and the CPU gains by it.
 #include "runtime/attention/attention.h"
+
+#include <algorithm>
+#include <cstring>
+#include <span>
 
 #include "runtime/attention/attention_int8.h"
 #include "runtime/ops/head_patterns.h"
@@ -43,6 +47,14 @@ class AttentionKernel final : public OpKernel {
 
   void SetPattern(const AttentionPattern* pattern) { params_.pattern = pattern; }
 
+  // What the op has beside q, k, v and their scales.
+  struct Beside {
+    bool has_list = false;
+    bool has_past = false;
+    int64_t longest_window = 0;  // of the heads, where there is a past
+  };
+  void SetBeside(const Beside& beside) { beside_ = beside; }
+
   size_t WorkspaceBytes(size_t num_threads) const {
     return is_int8_ ? Int8AttentionWorkspaceBytes(params_.shape, num_threads)
                     : AttentionWorkspaceBytes(params_.shape, num_threads);
@@ -55,12 +67,14 @@ class AttentionKernel final : public OpKernel {
     EARSHOT_RETURN_IF_ERROR(CheckShape("q", q, q.rows, shape.num_heads * shape.head_dim));
     EARSHOT_RETURN_IF_ERROR(CheckShape("k", k, k.rows, shape.num_kv_heads * shape.head_dim));
     EARSHOT_RETURN_IF_ERROR(CheckShape("v", operands.inputs[2], k.rows, k.cols));
-    for (size_t i = 3; i < operands.num_inputs; ++i)
+    for (size_t i = 3; i < NumKeyOperands(operands); ++i)
       EARSHOT_RETURN_IF_ERROR(CheckShape("the scales", operands.inputs[i], k.rows, shape.num_kv_heads));
+    EARSHOT_RETURN_IF_ERROR(CheckBeside(operands));
     return CheckShape("the output", operands.outputs[0], q.rows, q.cols);
   }
 
   Status Eval(const OpOperands& operands, const EvalContext& context) override {
+    if (beside_.has_list) EARSHOT_RETURN_IF_ERROR(CheckList(operands));
     switch (operands.inputs[1].dtype) {
       case DType::kI8:
         Attend(params_, Int8Operands(operands), context.workspace, context.pool);
@@ -71,19 +85,102 @@ class AttentionKernel final : public OpKernel {
       default:
         Run<float>(operands, context);
     }
+    if (beside_.has_past) RememberKeys(operands);
     return Status::Ok();
   }
 
  private:
-  template <class T>
-  static AttentionOperands<T> Views(const OpOperands& operands) {
-    return {.q = operands.inputs[0].As<const float>(),
-            .k = operands.inputs[1].As<const T>(),
-            .v = operands.inputs[2].As<const T>(),
-            .out = operands.outputs[0].As<float>()};
+  // q, k, v, and the scales of 8-bit k and v; behind them the list, then the past.
+  static size_t NumKeyOperands(const OpOperands& operands) {
+    return operands.inputs[1].dtype == DType::kI8 ? 5 : 3;
+  }
+  const MatrixView& PastOperand(const OpOperands& operands) const {
+    return operands.inputs[NumKeyOperands(operands) + (beside_.has_list ? 1 : 0)];
+  }
+  std::span<const int32_t> ListOperand(const OpOperands& operands) const {
+    const auto list = operands.inputs[NumKeyOperands(operands)].As<const int32_t>();
+    return {list.data, static_cast<size_t>(list.rows)};
   }
 
-  static AttentionOperands<int8_t> Int8Operands(const OpOperands& operands) {
+  Status CheckBeside(const OpOperands& operands) const {
+    const MatrixView& k = operands.inputs[1];
+    if (beside_.has_list) {
+      const MatrixView& list = operands.inputs[NumKeyOperands(operands)];
+      EARSHOT_RETURN_IF_ERROR(CheckShape("the list of keys", list, list.rows, 1));
+      if (list.stride != 1)
+        return Status::Error(StatusCode::kInvalidModel, "the list of keys is no matrix of its own");
+    }
+    if (!beside_.has_past) return Status::Ok();
+    const MatrixView& past = PastOperand(operands);
+    EARSHOT_RETURN_IF_ERROR(CheckShape("k, beside the past,", k, operands.inputs[0].rows, k.cols));
+    EARSHOT_RETURN_IF_ERROR(CheckShape("the past", past, past.rows, 2 * k.cols));
+    EARSHOT_RETURN_IF_ERROR(CheckShape("the updated past", operands.outputs[1], past.rows, past.cols));
+    if (operands.outputs[1].data != past.data || past.stride != past.cols)
+      return Status::Error(StatusCode::kInvalidModel,
+                           "it must update the very past that it reads, as a whole");
+    if (past.rows - 1 >= std::max<int64_t>(1, beside_.longest_window)) return Status::Ok();
+    return Status::Error(StatusCode::kInvalidModel, "a past of %lld rows is too short for a window of %lld",
+                         static_cast<long long>(past.rows - 1),
+                         static_cast<long long>(beside_.longest_window));
+  }
+
+  Status CheckList(const OpOperands& operands) const {
+    int64_t last = -1;
+    for (const int32_t key : ListOperand(operands)) {
+      if (key <= last || key >= operands.inputs[1].rows) {
+        return Status::Error(StatusCode::kInvalidArgument,
+                             "key %d is listed: the list must ascend and stay below %lld, the number of keys",
+                             key, static_cast<long long>(operands.inputs[1].rows));
+      }
+      last = key;
+    }
+    return Status::Ok();
+  }
+
+  // The last row of the state holds where the next key goes, and how many the ring holds.
+  static PastKeys RingOf(const MatrixView& state) {
+    const float* counts = state.As<const float>().Row(state.rows - 1);
+    const int64_t capacity = state.rows - 1;
+    const auto whole = [](float number, int64_t largest) {  // whatever the memory held
+      return number >= 0.0f && number <= static_cast<float>(largest) ? static_cast<int64_t>(number) : 0;
+    };
+    return {.capacity = capacity, .next = whole(counts[0], capacity - 1), .held = whole(counts[1], capacity)};
+  }
+
+  // Moves the keys and values of this run, as many as the ring has rows, into it.
+  void RememberKeys(const OpOperands& operands) const {
+    const auto k = operands.inputs[1].As<const float>(), v = operands.inputs[2].As<const float>();
+    const auto state = operands.outputs[1].As<float>();
+    const PastKeys past = RingOf(operands.outputs[1]);
+    const size_t row_bytes = static_cast<size_t>(k.cols) * sizeof(float);
+    for (int64_t row = std::max<int64_t>(0, k.rows - past.capacity); row < k.rows; ++row) {
+      float* to = state.Row((past.next + row) % past.capacity);
+      std::memcpy(to, k.Row(row), row_bytes);
+      std::memcpy(to + k.cols, v.Row(row), row_bytes);
+    }
+    float* counts = state.Row(past.capacity);
+    counts[0] = static_cast<float>((past.next + k.rows) % past.capacity);
+    counts[1] = static_cast<float>(std::min(past.capacity, past.held + k.rows));
+  }
+
+  template <class T>
+  AttentionOperands<T> Views(const OpOperands& operands) const {
+    AttentionOperands<T> views = {.q = operands.inputs[0].As<const float>(),
+                                  .k = operands.inputs[1].As<const T>(),
+                                  .v = operands.inputs[2].As<const T>(),
+                                  .out = operands.outputs[0].As<float>()};
+    if (beside_.has_list) views.listed = ListOperand(operands);
+    if (beside_.has_past) {
+      const MatrixView& state = PastOperand(operands);
+      const Matrix<const T> ring = state.As<const T>().Rows(0, state.rows - 1);
+      views.past = RingOf(state);
+      views.past_k = ring.Columns(0, views.k.cols);
+      views.past_v = ring.Columns(views.k.cols, views.k.cols);
+    }
+    return views;
+  }
+
+  AttentionOperands<int8_t> Int8Operands(const OpOperands& operands) const {
     AttentionOperands<int8_t> views = Views<int8_t>(operands);
     views.k_scales = operands.inputs[3].As<const float>();
     views.v_scales = operands.inputs[4].As<const float>();
@@ -102,14 +199,35 @@ class AttentionKernel final : public OpKernel {
 
   AttentionParams params_;
   bool is_int8_;
+  Beside beside_;
 };
+
+AttentionKernel::Beside BesideOf(const fb::Attention& attributes) {
+  return {.has_list = HasSelection(attributes, fb::SelectionKind::Listed),
+          .has_past = attributes.past(),
+          .longest_window = attributes.past() ? LongestWindow(attributes) : 0};
+}
+
+// The list and the past behind `num_inputs` operands.
+Status CheckTypesBeside(const OpSetup& setup, size_t num_inputs) {
+  const AttentionKernel::Beside beside = BesideOf(*setup.op->attributes_as_Attention());
+  const size_t num_beside = (beside.has_list ? size_t{1} : 0) + (beside.has_past ? size_t{1} : 0);
+  EARSHOT_RETURN_IF_ERROR(
+      CheckOperandCount(setup, num_inputs + num_beside, num_inputs + num_beside, beside.has_past ? 2 : 1));
+  const auto& inputs = setup.operands.inputs;
+  if (beside.has_list)
+    EARSHOT_RETURN_IF_ERROR(CheckDType("the list of keys", inputs[num_inputs], DType::kI32));
+  if (!beside.has_past) return Status::Ok();
+  EARSHOT_RETURN_IF_ERROR(CheckDType("k, beside the past,", inputs[1], DType::kF32));
+  EARSHOT_RETURN_IF_ERROR(CheckDType("the updated past", setup.operands.outputs[1], DType::kF32));
+  return CheckDType("the past", inputs[num_inputs + num_beside - 1], DType::kF32);
+}
 
 // K and V of one type: f32, f16, or 8-bit integers with scales.
 Status CheckTypes(const OpSetup& setup) {
   const OpOperands& operands = setup.operands;
-  const bool is_int8 = operands.inputs[1].dtype == DType::kI8;
-  const size_t num_inputs = is_int8 ? 5 : 3;
-  EARSHOT_RETURN_IF_ERROR(CheckOperandCount(setup, num_inputs, num_inputs));
+  const bool is_int8 = operands.num_inputs > 1 && operands.inputs[1].dtype == DType::kI8;
+  EARSHOT_RETURN_IF_ERROR(CheckTypesBeside(setup, is_int8 ? 5 : 3));
   EARSHOT_RETURN_IF_ERROR(CheckDType("q", operands.inputs[0], DType::kF32));
   if (is_int8) {
     EARSHOT_RETURN_IF_ERROR(CheckDType("the scales of k", operands.inputs[3], DType::kF32));
@@ -134,15 +252,17 @@ Result<AttentionKernel> Make(const OpSetup& setup) {
   }
   EARSHOT_ASSIGN_OR_RETURN(const AttentionPattern* pattern, SharedPattern(attributes.pattern()));
   EARSHOT_ASSIGN_OR_RETURN(const bool may_be_int8, MayRoundToInt8(attributes.arithmetic()));
-  AttentionKernel kernel({.shape = {.num_heads = heads,
-                                    .num_kv_heads = kv_heads,
-                                    .head_dim = q.cols / heads,
-                                    .max_queries = q.rows,
-                                    .max_keys = k.rows,
-                                    .min_pool_length = MinPoolLength(attributes)},
-                          .scale = attributes.scale(),
-                          .pattern = pattern},
-                         may_be_int8 && k.dtype != DType::kI8 && Int8AttentionIsFaster());
+  AttentionKernel kernel(
+      {.shape = {.num_heads = heads,
+                 .num_kv_heads = kv_heads,
+                 .head_dim = q.cols / heads,
+                 .max_queries = q.rows,
+                 .max_keys = k.rows,
+                 .min_pool_length = MinPoolLength(attributes)},
+       .scale = attributes.scale(),
+       .pattern = pattern},
+      may_be_int8 && k.dtype != DType::kI8 && !attributes.past() && Int8AttentionIsFaster());
+  kernel.SetBeside(BesideOf(attributes));
   EARSHOT_RETURN_IF_ERROR(kernel.Check(setup.operands));
   return kernel;
 }

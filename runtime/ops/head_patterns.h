@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "runtime/attention/attention_pattern.h"
+#include "runtime/attention/patterns/block_pattern.h"
 #include "runtime/attention/patterns/window_pattern.h"
 #include "runtime/core/status.h"
 #include "runtime/memory/arena.h"
@@ -13,8 +14,21 @@
 
 namespace earshot {
 
-// What the table says. Precondition, here and below: ValidateMethod passed.
+// What the table says; of a head without blocks. Precondition, here and below: ValidateMethod passed.
 WindowSpec WindowSpecOf(const fb::HeadPattern& head);
+
+// Of a head with blocks; borrowed from the table.
+BlockTable BlockTableOf(const fb::HeadPattern& head);
+
+bool HasSelection(const fb::HeadPattern& head, fb::SelectionKind kind);
+// Of any head.
+bool HasSelection(const fb::Attention& attention, fb::SelectionKind kind);
+
+// Pairs of a query and one of the op's keys that it sees, in a run without listed keys and without a past.
+int64_t CountPairs(const fb::HeadPattern& head, int64_t num_queries, int64_t num_keys);
+
+// Largest distance from a query back to a key of its window.
+int64_t LongestWindow(const fb::Attention& attention);
 
 // AttentionShape::min_pool_length.
 int64_t MinPoolLength(const fb::Attention& attention);

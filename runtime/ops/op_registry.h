@@ -28,6 +28,7 @@ extern const OpDefinition kRotaryOp;
 extern const OpDefinition kLstmOp;
 extern const OpDefinition kRelativeShiftOp;
 extern const OpDefinition kLinearAttentionOp;
+extern const OpDefinition kReplaceRowsOp;
 
 // nullptr where this build has no such op.
 const OpDefinition* FindOp(fb::OpAttributes type);

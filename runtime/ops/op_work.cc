@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "runtime/attention/attention_int8.h"
-#include "runtime/attention/patterns/window_pattern.h"
 #include "runtime/core/dtype.h"
 #include "runtime/ops/head_patterns.h"
 
@@ -54,22 +53,9 @@ void CountBytes(const fb::Method& method, const fb::Op& op, const OpOperands& op
   }
 }
 
-// Pairs of a query and a key that it sees.
-int64_t PairsOfHead(const fb::HeadPattern& head, int64_t num_queries, int64_t num_keys) {
-  const WindowPattern pattern(WindowSpecOf(head));
-  int64_t pairs = 0;
-  for (int64_t query = 0; query < num_queries; ++query) {
-    const QueryBlock row = {0, query, query + 1, num_queries, num_keys};
-    for (int64_t i = 0; i < pattern.NumRanges(row); ++i) {
-      const KeyRange range = pattern.Range(row, i);  // exact, for one row
-      pairs += std::max<int64_t>(0, (range.end - range.begin + range.step - 1) / range.step);
-    }
-  }
-  return pairs;
-}
-
-// The same for all heads.
-int64_t AttendedPairs(const fb::Attention& attention, int64_t num_queries, int64_t num_keys) {
+// Pairs of a query and a key that it sees, of all heads. Listed keys and the past count in full.
+int64_t AttendedPairs(const fb::Attention& attention, const OpOperands& operands) {
+  const int64_t num_queries = operands.inputs[0].rows, num_keys = operands.inputs[1].rows;
   const int64_t num_heads = attention.num_heads();
   switch (attention.pattern()) {
     case fb::PatternKind::Full:
@@ -79,8 +65,13 @@ int64_t AttendedPairs(const fb::Attention& attention, int64_t num_queries, int64
     case fb::PatternKind::Heads: {
       int64_t pairs = 0;
       for (const fb::HeadPattern* head : *attention.heads())
-        pairs += PairsOfHead(*head, num_queries, num_keys);
-      return attention.heads()->size() == 1 ? num_heads * pairs : pairs;
+        pairs += CountPairs(*head, num_queries, num_keys);
+      if (attention.heads()->size() == 1) pairs *= num_heads;
+      const size_t beside =
+          operands.inputs[1].dtype == DType::kI8 ? 5 : 3;  // K, V and their scales come before
+      for (size_t i = beside; i < operands.num_inputs; ++i)
+        pairs += num_heads * num_queries * operands.inputs[i].rows;
+      return pairs;
     }
   }
   return num_heads * num_queries * num_keys;
@@ -91,7 +82,7 @@ void CountMultiplyAdds(const fb::Op& op, const OpOperands& operands, OpWork& wor
   if (const fb::Attention* attention = op.attributes_as_Attention(); attention != nullptr) {
     // Each pair costs a product for every channel of the head in q k^T, and one in the weighted sum of v.
     const int64_t head_dim = out.cols / static_cast<int64_t>(attention->num_heads());
-    work.multiply_adds = 2 * AttendedPairs(*attention, out.rows, operands.inputs[1].rows) * head_dim;
+    work.multiply_adds = 2 * AttendedPairs(*attention, operands) * head_dim;
     // The choice that the op itself makes (ops/attention.cc).
     if (attention->arithmetic() == fb::AttentionArithmetic::Int8 && operands.inputs[1].dtype != DType::kI8 &&
         Int8AttentionIsFaster())

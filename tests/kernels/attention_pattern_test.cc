@@ -10,32 +10,15 @@
 #include "runtime/attention/attention_job.h"
 #include "runtime/attention/patterns/mixed_heads.h"
 #include "runtime/attention/patterns/window_pattern.h"
+#include "tests/kernels/seen_keys.h"
 #include "tests/kernels/test_patterns.h"
 
 namespace earshot {
 namespace {
 
-// seen[row][key] how often the row of the block sees the key, by itself or in a mean.
-std::vector<std::vector<int>> Seen(const AttentionPattern& pattern, const QueryBlock& block) {
-  std::vector<std::vector<int>> seen(static_cast<size_t>(block.num_rows()),
-                                     std::vector<int>(static_cast<size_t>(block.num_keys)));
-  for (int64_t index = 0; index < pattern.NumRanges(block); ++index) {
-    const KeyRange range = pattern.Range(block, index);
-    std::vector<KeyLimits> limits(seen.size(), {range.begin, range.end});
-    if (!range.exact) pattern.RowLimits(block, index, limits);
-    for (size_t row = 0; row < seen.size(); ++row) {
-      for (int64_t key = range.begin; key < range.end; key += range.step) {
-        if (key < limits[row].begin || key >= limits[row].end) continue;
-        const attention::RowGroup rows =
-            range.pooled ? attention::GroupOf(key, block.num_keys, pattern.PoolLength(block.head))
-                         : attention::RowGroup{key, key + 1};
-        for (int64_t seen_key = rows.begin; seen_key < rows.end; ++seen_key)
-          ++seen[row].at(static_cast<size_t>(seen_key));
-      }
-    }
-  }
-  return seen;
-}
+using testing::ForEachBlock;
+using testing::Lengths;
+using testing::Seen;
 
 TEST_CASE("the full pattern shows every key to every query", "[quick]") {
   const QueryBlock block = {.head = 1, .query_begin = 2, .query_end = 5, .num_queries = 9, .num_keys = 7};
@@ -58,21 +41,7 @@ TEST_CASE("causal queries before the first key see nothing", "[quick]") {
   CHECK(Seen(CausalPattern(), block) == std::vector<std::vector<int>>{{0}, {0}, {1}});
 }
 
-struct Lengths {
-  int64_t queries;
-  int64_t keys;
-};
-
 constexpr Lengths kLengths[] = {{1, 1}, {3, 3}, {16, 16}, {40, 40}, {100, 100}, {5, 43}, {1, 77}, {20, 9}};
-
-// Every block of every size that a kernel may choose.
-template <class Visit>
-void ForEachBlock(const Lengths& lengths, const Visit& visit) {
-  for (int64_t begin = 0; begin < lengths.queries; ++begin) {
-    for (int64_t end = begin + 1; end <= std::min(lengths.queries, begin + 96); ++end)
-      visit(QueryBlock{0, begin, end, lengths.queries, lengths.keys});
-  }
-}
 
 TEST_CASE("a window pattern shows the keys of its parts, each once", "[quick]") {
   constexpr auto kStrided = KeysBeyond::kStrided;
@@ -131,7 +100,8 @@ TEST_CASE("with pooled keys every key is seen once, in the window by itself", "[
         for (int64_t i = 0; i < pattern.NumRanges(block); ++i) {
           const KeyRange range = pattern.Range(block, i);
           if (range.begin >= range.end) continue;
-          CHECK(range.log2_count == (range.pooled ? std::log2(static_cast<float>(spec.step)) : 0.0f));
+          CHECK(range.log2_count ==
+                (range.source == KeySource::kPooled ? std::log2(static_cast<float>(spec.step)) : 0.0f));
         }
         const KeyRange window = pattern.Range(block, 0);
         const int64_t first = block.query_begin + lengths.keys - lengths.queries;

@@ -24,46 +24,13 @@ template <class T>
 using Case = testing::AttentionCase<T>;
 using testing::ForEachSimdTarget;
 using testing::GuardedMatrix;
-using testing::GuardedPages;
+using testing::RunAttend;
 using testing::Shape;
 using testing::Widen;
 
-// Runs Attend with exactly the workspace it asks for, in front of an inaccessible page.
-template <class T>
-void RunAttend(const AttentionParams& params, const AttentionOperands<T>& operands,
-               const ThreadPool& pool = ThreadPool()) {
-  const size_t size_bytes = AttentionWorkspaceBytes(params.shape, pool.num_threads());
-  const GuardedPages workspace(size_bytes);
-  std::memset(workspace.end() - size_bytes, 0xFF, size_bytes);  // NaN: what is not written must not be used
-  Attend(params, operands, {workspace.end() - size_bytes, size_bytes}, pool);
-}
-
-// Rounding of a score: D products of at most scale each. The relative error of a weight is that of its score
-// as an absolute one, plus that of exp2; a mean of values below 1 has the error of its weights, twice
-// (numerator and sum).
-double Tolerance(double max_score, int64_t head_dim) {
-  const double epsilon = std::numeric_limits<float>::epsilon() / 2;
-  const double score_error = epsilon * (std::sqrt(static_cast<double>(head_dim)) + 4.0) * (max_score + 1.0);
-  return 2.0 * (score_error + 2e-7);
-}
-
 template <class T>
 void CheckAgainstReference(const Case<T>& run, const AttentionPattern* pattern) {
-  const int64_t rows = run.q.view().rows, cols = run.q.view().cols;
-  GuardedMatrix<float> expected(rows, cols, cols);
-  AttentionOperands<T> reference = run.operands();
-  reference.out = expected.view();
-  AttendReference(run.params(pattern), reference);
-  RunAttend(run.params(pattern), run.operands());
-  const double tolerance = Tolerance(run.max_score(), run.shape.head_dim);
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t col = 0; col < cols; ++col) {
-      const float got = run.out.view().Row(row)[col], want = expected.view().Row(row)[col];
-      if (!(std::abs(double{got} - double{want}) <= tolerance))
-        FAIL("row " << row << " col " << col << ": " << got << " != " << want);
-    }
-  }
-  CHECK(run.out.GapsIntact());
+  testing::CheckAgainstReference(run, run.operands(), pattern);
 }
 
 void CheckAllTypes(const AttentionShape& shape, int64_t num_queries, int64_t num_keys,

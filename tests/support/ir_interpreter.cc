@@ -83,13 +83,6 @@ double Activated(ir::Activation activation, double x) {
   throw std::runtime_error("IR interpreter: unknown activation");
 }
 
-void SoftmaxInPlace(std::vector<double>& scores) {
-  const double largest = *std::ranges::max_element(scores);
-  double sum = 0;
-  for (double& score : scores) sum += score = std::exp(score - largest);
-  for (double& score : scores) score /= sum;
-}
-
 }  // namespace
 
 IrInterpreter::IrInterpreter(const ir::Graph& graph, StatePrecision precision)
@@ -278,37 +271,6 @@ void IrInterpreter::Compute(const ir::Embedding&, const std::vector<Matrix>& in,
     const int64_t id = static_cast<int64_t>(ids.At(row, 0));
     Require(id >= 0 && id < table.rows, "a token id is outside the embedding");
     for (int64_t col = 0; col < out.cols; ++col) out.At(row, col) = table.At(id, col);
-  }
-}
-
-void IrInterpreter::Compute(const ir::Attention& attention, const std::vector<Matrix>& in,
-                            const Matrix& out) {
-  const Matrix &q = in.at(0), &k = in.at(1), &v = in.at(2);
-  const int64_t width = q.cols / attention.num_heads;
-  const int64_t group = attention.num_heads / attention.num_kv_heads;
-  Require(attention.pattern != ir::PatternKind::kHeads, "patterns of heads are not interpreted");
-  Require(k.cols == width * attention.num_kv_heads && v.cols == k.cols && v.rows == k.rows,
-          "keys and values do not agree");
-  for (int64_t head = 0; head < attention.num_heads; ++head) {
-    const int64_t q_begin = head * width, kv_begin = head / group * width;
-    for (int64_t row = 0; row < q.rows; ++row) {
-      const int64_t visible =
-          attention.pattern == ir::PatternKind::kCausal ? row + k.rows - q.rows + 1 : k.rows;
-      Require(visible > 0, "a query sees no key");
-      std::vector<double> weights(static_cast<size_t>(visible), 0.0);
-      for (int64_t key = 0; key < visible; ++key) {
-        double& score = weights[static_cast<size_t>(key)];
-        for (int64_t c = 0; c < width; ++c) score += q.At(row, q_begin + c) * k.At(key, kv_begin + c);
-        score *= static_cast<double>(attention.scale);
-      }
-      SoftmaxInPlace(weights);
-      for (int64_t c = 0; c < width; ++c) {
-        double sum = 0;
-        for (int64_t key = 0; key < visible; ++key)
-          sum += weights[static_cast<size_t>(key)] * v.At(key, kv_begin + c);
-        out.At(row, q_begin + c) = sum;
-      }
-    }
   }
 }
 

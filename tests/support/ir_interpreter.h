@@ -72,6 +72,7 @@ class IrInterpreter {
   void Compute(const ir::Lstm& lstm, const std::vector<Matrix>& in, const Matrix& out);
   void Compute(const ir::RelativeShift& shift, const std::vector<Matrix>& in, const Matrix& out);
   void Compute(const ir::LinearAttention& attention, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::ReplaceRows& replace, const std::vector<Matrix>& in, const Matrix& out);
 
   const ir::Graph& graph_;
   StatePrecision precision_;

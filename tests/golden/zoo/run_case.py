@@ -37,8 +37,22 @@ class Case:
         self.inputs = tensors.read(folder / "inputs.safetensors")
         self.expected = tensors.read(folder / "expected.safetensors")
         self.model = work_folder / "case.earshot"
-        self._run(programs / "earshot-convert", folder, "-o", self.model, "--weights", weights, "--quiet")
+        self._run(programs / "earshot-convert", self._checkpoint(), "-o", self.model, "--weights", weights, "--quiet")
         self.num_runs = 0
+
+    def _checkpoint(self):
+        """The folder to convert: that of the case, or a copy with the pinned choices among the weights."""
+        names = families.pinned(self.config["reference"], self.hparams)
+        if not names:
+            return self.folder
+        copy = self.work_folder / self.folder.name
+        copy.mkdir()
+        (copy / "config.json").write_bytes((self.folder / "config.json").read_bytes())
+        file = self.folder / "model.safetensors"
+        weights = tensors.read(file) if file.exists() else {}
+        weights.update({name: {**self.inputs, **self.expected}[name].as_type("F32") for name in names})
+        tensors.write(copy / "model.safetensors", weights)
+        return copy
 
     def _run(self, program, *arguments):
         done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, check=False)

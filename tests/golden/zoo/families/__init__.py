@@ -4,11 +4,22 @@ import importlib
 import pkgutil
 
 
+def _entries(table, reference):
+    for module in pkgutil.iter_modules(__path__):
+        for (package, begin), entry in getattr(importlib.import_module(f"families.{module.name}"), table, {}).items():
+            if reference["package"] == package and reference["class"].startswith(begin):
+                yield entry
+
+
 def find(reference):
     """The function (case, check) for a reference {"package", "class"}: modules list theirs in CLASSES, by how the class
     begins."""
-    for module in pkgutil.iter_modules(__path__):
-        for (package, begin), function in importlib.import_module(f"families.{module.name}").CLASSES.items():
-            if reference["package"] == package and reference["class"].startswith(begin):
-                return function
+    for function in _entries("CLASSES", reference):
+        return function
     raise SystemExit(f"nothing is known about {reference['class']} of {reference['package']}")
+
+
+def pinned(reference, hparams):
+    """Names of inputs or expected outputs that are part of the model, such as random choices that the reference makes once:
+    modules list functions of the settings in PINNED."""
+    return [name for function in _entries("PINNED", reference) for name in function(hparams)]
