@@ -46,6 +46,9 @@ WindowSpec SpecOf(const ir::HeadPattern& pattern) {
       case ir::SelectionKind::kListed:
       case ir::SelectionKind::kBlocks:
         break;  // belong to architectures; nobody offers them as candidates
+      case ir::SelectionKind::kPaired:
+      case ir::SelectionKind::kSummaries:
+        break;  // never among the candidates
     }
   }
   return spec;

@@ -76,13 +76,13 @@ std::pair<fb::OpAttributes, flatbuffers::Offset<void>> ProgramBuilder::AddAttrib
           },
           [&](const ir::Conv1d& conv) -> Pair {
             return {fb::OpAttributes::Conv1d,
-                    fb::CreateConv1d(builder_, Narrow<uint32_t>(conv.kernel, "the kernel of a convolution"),
-                                     Narrow<uint32_t>(conv.stride, "the stride of a convolution"),
-                                     Narrow<uint32_t>(conv.padding, "the padding of a convolution"),
-                                     ToFb(conv.activation),
-                                     Narrow<uint32_t>(conv.dilation, "the dilation of a convolution"),
-                                     Narrow<uint32_t>(conv.groups, "the groups of a convolution"),
-                                     Narrow<int32_t>(conv.padding_end, "the padding of a convolution"))
+                    fb::CreateConv1d(
+                        builder_, Narrow<uint32_t>(conv.kernel, "the kernel of a convolution"),
+                        Narrow<uint32_t>(conv.stride, "the stride of a convolution"),
+                        Narrow<uint32_t>(conv.padding, "the padding of a convolution"), ToFb(conv.activation),
+                        Narrow<uint32_t>(conv.dilation, "the dilation of a convolution"),
+                        Narrow<uint32_t>(conv.groups, "the groups of a convolution"),
+                        Narrow<int32_t>(conv.padding_end, "the padding of a convolution"), conv.ends_last)
                         .Union()};
           },
           [&](const ir::LayerNorm& norm) -> Pair {

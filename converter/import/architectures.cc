@@ -10,11 +10,14 @@
 #include "models/localattention/graph.h"
 #include "models/longformer/graph.h"
 #include "models/marian/graph.h"
+#include "models/memorycompressed/graph.h"
 #include "models/nat/graph.h"
 #include "models/parakeet/graph.h"
 #include "models/pegasusx/graph.h"
 #include "models/performer/graph.h"
 #include "models/pointer/graph.h"
+#include "models/pointergenerator/graph.h"
+#include "models/sinkhorn/graph.h"
 #include "models/sparse/graph.h"
 #include "models/synthesizer/graph.h"
 #include "models/wav2vec2/graph.h"
@@ -27,7 +30,11 @@ constexpr Architecture kArchitectures[] = {
     {"torch", "nn.BatchNorm1d / Conv1d", batchnorm::BuildChain1d},
     {"torch", "nn.BatchNorm2d / Conv2d", batchnorm::BuildChain2d},
     {"pytorch-fast-transformers", "TransformerEncoder(attention_type=linear", linear::BuildEncoder},
+    {"pytorch-fast-transformers", "TransformerEncoder(linear, FeatureMap)",
+     linear::BuildRandomFeatureEncoder},
+    {"linear-attention-transformer", "LinearAttentionTransformerLM", linear::BuildLanguageModel},
     {"pytorch-fast-transformers", "TransformerEncoder(causal-linear", linear::BuildCausalEncoder},
+    {"transformers+torch", "Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm", batchnorm::BuildStandardize},
     {"transformers", "WhisperForConditionalGeneration", whisper::BuildReference},
     {"transformers", "MarianMTModel", marian::Build},
     {"transformers", "ParakeetForCTC", parakeet::Build},
@@ -41,6 +48,9 @@ constexpr Architecture kArchitectures[] = {
      crossattention::BuildMeshedMemory},
     {"fairseq", "NATransformerModel", nat::BuildVanilla},
     {"fairseq", "CMLMNATransformerModel", nat::BuildMaskPredict},
+    {"fairseq", "examples/pointer_generator TransformerPointerGeneratorModel", pointer_generator::Build},
+    {"memory-compressed-attention", "MemoryCompressedAttention", memory_compressed::Build},
+    {"sinkhorn-transformer", "SinkhornTransformerLM", sinkhorn::BuildLanguageModel},
     {"linformer", "LinformerLM", linformer::BuildLanguageModel},
     {"linformer", "LinformerSelfAttention", linformer::BuildAttention},
     {"leaderj1001/Synthesizer (public repository)", "Synthesizer", synthesizer::Build},

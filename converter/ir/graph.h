@@ -95,7 +95,9 @@ enum class SelectionKind : uint8_t {
   kBucket = 5,
   kDilated = 6,
   kListed = 7,
-  kBlocks = 8
+  kBlocks = 8,
+  kPaired = 9,
+  kSummaries = 10
 };
 enum class AttentionArithmetic : uint8_t { kF32 = 0, kInt8 = 1 };
 
@@ -108,6 +110,7 @@ struct Conv1d {
   Activation activation = Activation::kNone;
   int64_t dilation = 1, groups = 1;
   int64_t padding_end = -1;  // -1: as padding
+  bool ends_last = false;
 };
 struct LayerNorm {
   float epsilon = 1e-5f;
@@ -118,8 +121,8 @@ struct Embedding {};
 struct KeySelection {
   SelectionKind kind = SelectionKind::kAll;
   int64_t left = 0, right = 0;  // kLocal, kBucket, kDilated
-  int64_t count = 0;            // kGlobal, kBucket
-  int64_t step = 0;             // kStrided, kPooled, kBucket, kDilated, kBlocks
+  int64_t count = 0;            // kGlobal, kBucket, kPaired, kSummaries
+  int64_t step = 0;             // kStrided, kPooled, kBucket, kDilated, kBlocks, kPaired, kSummaries
   int64_t offset = 0;           // kStrided, kBucket
   int64_t width = 1;            // kStrided
   // kBlocks: compressed sparse rows
@@ -163,12 +166,16 @@ using Lstm = fb::LstmT;
 using RelativeShift = fb::RelativeShiftT;
 using LinearAttention = fb::LinearAttentionT;
 using ReplaceRows = fb::ReplaceRowsT;
+using ScatterAdd = fb::ScatterAddT;
+using MixBlocks = fb::MixBlocksT;
+using RankedSoftmax = fb::RankedSoftmaxT;
 using fb::Axis, fb::BinaryFunction, fb::GroupLayout, fb::LinearNormalizer, fb::NormalizeKind,
     fb::ReduceFunction, fb::UnaryFunction;
 
-using Attributes = std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate, FeedForward,
-                                ScaleShift, Binary, Unary, Normalize, Softmax, Reduce, ArgMax, MatMul, Conv2d,
-                                Rotary, Lstm, RelativeShift, LinearAttention, ReplaceRows>;
+using Attributes =
+    std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate, FeedForward, ScaleShift,
+                 Binary, Unary, Normalize, Softmax, Reduce, ArgMax, MatMul, Conv2d, Rotary, Lstm,
+                 RelativeShift, LinearAttention, ReplaceRows, ScatterAdd, MixBlocks, RankedSoftmax>;
 
 struct Op {
   std::string name;

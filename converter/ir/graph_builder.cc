@@ -110,15 +110,18 @@ int MethodBuilder::View(int base, std::string name, ViewWindow window) {
   value.dtype = method_.values[static_cast<size_t>(base)].dtype;
   value.base = base;
   value.rows = window.rows;
-  value.cols = Dim::Fixed(window.cols);
+  value.cols = window.cols == 0 ? method_.values[static_cast<size_t>(base)].cols : Dim::Fixed(window.cols);
   value.row_begin = window.row_begin;
   value.col_begin = window.col_begin;
-  // Columns of a view are columns of its base.
-  if (const Value& outer = method_.values[static_cast<size_t>(base)];
-      outer.kind == ValueKind::kView && outer.rows == window.rows && window.row_begin == Dim::Fixed(0)) {
-    value.base = outer.base;
-    value.row_begin = outer.row_begin;
-    value.col_begin += outer.col_begin;
+  // A window of a view is one of its base.
+  if (const Value& outer = method_.values[static_cast<size_t>(base)]; outer.kind == ValueKind::kView) {
+    const bool has_all_rows = outer.rows == window.rows && window.row_begin == Dim::Fixed(0);
+    if (has_all_rows || outer.row_begin.symbol == kNone) {
+      value.base = outer.base;
+      value.row_begin =
+          has_all_rows ? outer.row_begin : AddAndDivide(window.row_begin, outer.row_begin.addend, 1);
+      value.col_begin += outer.col_begin;
+    }
   }
   return AddValue(std::move(value));
 }

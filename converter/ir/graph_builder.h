@@ -16,7 +16,8 @@ namespace earshot::ir {
 int AddTensor(Graph& graph, std::string name, int64_t rows, int64_t cols, std::vector<float> values);
 int AddState(Graph& graph, std::string name, DType dtype, int64_t rows, int64_t cols);
 
-// Rows [row_begin, row_begin + rows) and columns [col_begin, col_begin + cols) of a value.
+// Rows [row_begin, row_begin + rows) and columns [col_begin, col_begin + cols) of a value; cols = 0: all of
+// them.
 struct ViewWindow {
   Dim row_begin = Dim::Fixed(0);
   Dim rows;
@@ -51,7 +52,8 @@ class MethodBuilder {
   int Constant(int tensor);
   int StateValue(int state);
 
-  // A window of a value that is itself no view; of a view, columns over all of its rows.
+  // A window of a value; of a view, one over all of its rows, unless the view begins at a row whose number is
+  // fixed.
   int View(int base, std::string name, ViewWindow window);
 
   // Appends an op whose result is a new activation with the name of the op; returns that value. `state`: one

@@ -224,7 +224,8 @@ Result<MatrixShape> Infer(const RelativeShift& shift, const Operands& operands) 
 }
 
 Result<MatrixShape> Infer(const LinearAttention& attention, const Operands& operands) {
-  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(3, attention.causal ? 4 : 3));
+  const bool may_have_state = attention.causal && attention.blindspot == 1;
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(3, may_have_state ? 4 : 3));
   EARSHOT_RETURN_IF_ERROR(ExpectF32(operands));
   EARSHOT_RETURN_IF_ERROR(Part("a row of q", operands[0].cols, attention.num_heads).status());
   EARSHOT_ASSIGN_OR_RETURN(const Dim values, Part("a row of v", operands[2].cols, attention.num_heads));
@@ -247,6 +248,39 @@ Result<MatrixShape> Infer(const ReplaceRows&, const Operands& operands) {
   EARSHOT_RETURN_IF_ERROR(operands.ExpectRows(2, "the new rows", operands[1].rows));
   EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(2, "the new rows", operands[0].cols));
   return MatrixShape{operands[0].rows, operands[0].cols};
+}
+
+Result<MatrixShape> Infer(const ScatterAdd& scatter, const Operands& operands) {
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(3, 3));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(0, "the input", DType::kF32));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(1, "the updates", DType::kF32));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(2, "the ids", DType::kI32));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectRows(1, "the updates", operands[0].rows));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectRows(2, "the ids", Dim::Fixed(1)));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(2, "the ids", operands[1].cols));
+  if (FixedLength(operands[0].cols) < 0 || FixedLength(operands[0].cols) > int64_t{scatter.cols})
+    return Misfit("the input does not fit into %u columns", scatter.cols);
+  return MatrixShape{operands[0].rows, Dim::Fixed(scatter.cols)};
+}
+
+Result<MatrixShape> Infer(const MixBlocks& mix, const Operands& operands) {
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(2, 2));
+  EARSHOT_RETURN_IF_ERROR(ExpectF32(operands));
+  EARSHOT_ASSIGN_OR_RETURN(const Dim blocks, Part("a row of weights", operands[0].cols, mix.groups));
+  EARSHOT_RETURN_IF_ERROR(Part("a row", operands[1].cols, mix.groups).status());
+  EARSHOT_ASSIGN_OR_RETURN(const Dim in_rows, Times(blocks, mix.block));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectRows(1, "the input", in_rows));
+  EARSHOT_ASSIGN_OR_RETURN(const Dim rows, Times(operands[0].rows, mix.block));
+  return MatrixShape{rows, operands[1].cols};
+}
+
+Result<MatrixShape> Infer(const RankedSoftmax& ranked, const Operands& operands) {
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(1, 1));
+  EARSHOT_RETURN_IF_ERROR(ExpectF32(operands));
+  EARSHOT_RETURN_IF_ERROR(Part("a row", operands[0].cols, ranked.groups).status());
+  if (ranked.count < 1) return Misfit("it chooses nothing");
+  EARSHOT_ASSIGN_OR_RETURN(const Dim rows, Times(operands[0].rows, ranked.count));
+  return MatrixShape{rows, operands[0].cols};
 }
 
 }  // namespace earshot::ir

@@ -95,6 +95,9 @@ Result<MatrixShape> Infer(const Lstm&, const Operands& operands);
 Result<MatrixShape> Infer(const RelativeShift& shift, const Operands& operands);
 Result<MatrixShape> Infer(const LinearAttention& attention, const Operands& operands);
 Result<MatrixShape> Infer(const ReplaceRows&, const Operands& operands);
+Result<MatrixShape> Infer(const ScatterAdd& scatter, const Operands& operands);
+Result<MatrixShape> Infer(const MixBlocks& mix, const Operands& operands);
+Result<MatrixShape> Infer(const RankedSoftmax& ranked, const Operands& operands);
 
 }  // namespace earshot::ir
 

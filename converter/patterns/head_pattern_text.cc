@@ -27,6 +27,8 @@ constexpr PartKind kPartKinds[] = {
     {"global", SelectionKind::kGlobal, 1, 1, "global:KEYS"},
     {"strided", SelectionKind::kStrided, 1, 2, "strided:STEP or strided:STEP:FIRST"},
     {"pooled", SelectionKind::kPooled, 1, 1, "pooled:KEYS"},
+    {"paired", SelectionKind::kPaired, 2, 2, "paired:QUERIES:KEYS"},
+    {"summaries", SelectionKind::kSummaries, 2, 2, "summaries:STEP:ALWAYS"},
 };
 
 std::string Text(std::string_view text) { return std::string(text); }
@@ -58,6 +60,11 @@ KeySelection MakeSelection(SelectionKind kind, const Numbers& numbers) {
     case SelectionKind::kListed:
     case SelectionKind::kBlocks:
       break;  // have no words: they belong to architectures
+    case SelectionKind::kPaired:
+    case SelectionKind::kSummaries:
+      selection.step = numbers[0];
+      selection.count = numbers[1];
+      break;
   }
   return selection;
 }
@@ -67,7 +74,7 @@ Result<KeySelection> ParsePart(std::string_view part) {
   const auto* kind = std::ranges::find(kPartKinds, words[0], &PartKind::name);
   if (kind == std::end(kPartKinds)) {
     return Bad("\"" + Text(part) +
-               "\" is no selection of keys: full, local, global, strided, pooled, causal");
+               "\" is no selection of keys: full, local, global, strided, pooled, paired, summaries, causal");
   }
   Numbers numbers;
   for (size_t i = 1; i < words.size(); ++i) {
@@ -78,12 +85,13 @@ Result<KeySelection> ParsePart(std::string_view part) {
   if (numbers.size() < kind->fewest_numbers || numbers.size() > kind->most_numbers)
     return Bad("\"" + Text(part) + "\" should be " + kind->form);
   const KeySelection selection = MakeSelection(kind->kind, numbers);
-  const bool has_step = kind->kind == SelectionKind::kStrided || kind->kind == SelectionKind::kPooled;
+  const bool has_step = kind->kind != SelectionKind::kAll && kind->kind != SelectionKind::kLocal &&
+                        kind->kind != SelectionKind::kGlobal;
   if (has_step && selection.step < 1) return Bad("\"" + Text(part) + "\": the step must be at least 1");
   if (has_step && selection.offset >= selection.step)
     return Bad("\"" + Text(part) + "\": the first key must be below the step");
-  if (kind->kind == SelectionKind::kGlobal && selection.count < 1)
-    return Bad("\"" + Text(part) + "\": at least one key");
+  const bool has_count = kind->kind == SelectionKind::kGlobal || kind->kind == SelectionKind::kPaired;
+  if (has_count && selection.count < 1) return Bad("\"" + Text(part) + "\": at least one key");
   return selection;
 }
 
@@ -110,6 +118,9 @@ std::string PartText(const KeySelection& selection) {
     case SelectionKind::kStrided:
     case SelectionKind::kPooled:
       return name + number(selection.step) + (selection.offset == 0 ? "" : number(selection.offset));
+    case SelectionKind::kPaired:
+    case SelectionKind::kSummaries:
+      return name + number(selection.step) + number(selection.count);
   }
   return name;
 }
@@ -133,6 +144,11 @@ Result<ir::HeadPattern> ParseHeadPattern(std::string_view text) {
     return Bad("\"" + Text(text) + "\": full leaves nothing to add");
   if (Has(pattern, SelectionKind::kStrided) && Has(pattern, SelectionKind::kPooled))
     return Bad("\"" + Text(text) + "\": either strided or pooled keys stand for the rest");
+  const bool has_summaries = Has(pattern, SelectionKind::kSummaries);
+  if ((Has(pattern, SelectionKind::kPaired) || has_summaries) && pattern.selections.size() > 1)
+    return Bad("\"" + Text(text) + "\": paired keys and summaries stand alone");
+  if (has_summaries && pattern.causal)
+    return Bad("\"" + Text(text) + "\": summaries are causal by themselves");
   return pattern;
 }
 

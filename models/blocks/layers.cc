@@ -101,7 +101,8 @@ int Layers::Conv1d(const std::string& source, int in, const ConvSize& size, Bias
                                   .padding = size.padding,
                                   .dilation = size.dilation,
                                   .groups = size.groups,
-                                  .padding_end = size.padding_end},
+                                  .padding_end = size.padding_end,
+                                  .ends_last = size.ends_last},
                        inputs);
 }
 
@@ -120,7 +121,8 @@ int Layers::Conv1dWith(const std::string& name, int in, const ConvSize& size,
                                   .padding = size.padding,
                                   .dilation = size.dilation,
                                   .groups = size.groups,
-                                  .padding_end = size.padding_end},
+                                  .padding_end = size.padding_end,
+                                  .ends_last = size.ends_last},
                        inputs);
 }
 

@@ -25,6 +25,7 @@ struct ConvSize {
   int64_t padding_end = -1;  // -1: as padding
   int64_t dilation = 1;
   int64_t groups = 1;
+  bool ends_last = false;  // the last window ends with the last row
 };
 
 struct Conv2dSize {

@@ -13,6 +13,17 @@ namespace earshot::linear {
 Result<ir::Graph> BuildEncoder(ir::ReferenceModel& model);
 Result<ir::Graph> BuildCausalEncoder(ir::ReferenceModel& model);
 
+// The same encoder over random features (graph_feature_map.h), which the methods take: x and layer<n>.omega
+// [D, F]
+// -> out. The settings say whether the model has the method `favor`; otherwise it has `fourier` and
+// `generalized`, of which the caller knows which one it was trained with.
+Result<ir::Graph> BuildRandomFeatureEncoder(ir::ReferenceModel& model);
+
+// The language model of the linear-attention-transformer package (Shen et al. 2021: softmax over the channels
+// of queries and over the positions of keys). Method `forward`: ids [T, 1] -> logits [T, V]; `masked`, unless
+// it is causal: also mask [T, 1].
+Result<ir::Graph> BuildLanguageModel(ir::ReferenceModel& model);
+
 }  // namespace earshot::linear
 
 #endif  // EARSHOT_MODELS_LINEAR_GRAPH_H_

@@ -7,9 +7,9 @@
 namespace earshot::loops {
 
 // "stepwise": methods [prologue..., step]. Runs the prologue over all of its inputs, then the step over
-// `prefill` rows (setting; 1) of its inputs and one row at a time after them, carrying caches and states;
-// puts out the rows of all runs one after the other. What the step takes that has no length of its own is fed
-// whole.
+// `prefill` rows (setting; 1) of its inputs and `rows` rows (setting; 1) at a time after them, carrying
+// caches and states; puts out the rows of all runs one after the other. What the step takes that has no
+// length of its own is fed whole.
 Status RunStepwise(const LoopContext& context);
 
 // "prefixes": as stepwise, but runs the step anew over the first 1, 2, … rows from position 0: the full pass

@@ -103,7 +103,9 @@ Status RunStepwise(const LoopContext& context) {
   EARSHOT_ASSIGN_OR_RETURN(const int64_t rows, CountRows(step, context.run));
   Collector collector;
   const int64_t prefill = std::clamp<int64_t>(static_cast<int64_t>(context.Setting("prefill", 1)), 1, rows);
-  for (int64_t begin = 0, count = prefill; begin < rows; begin += count, count = 1) {
+  const int64_t step_rows = std::max<int64_t>(static_cast<int64_t>(context.Setting("rows", 1)), 1);
+  for (int64_t begin = 0, count = prefill; begin < rows;
+       begin += count, count = std::min(step_rows, rows - begin)) {
     EARSHOT_RETURN_IF_ERROR(RunPiece(step, context.run, {.begin = begin, .count = count, .position = begin}));
     EARSHOT_RETURN_IF_ERROR(collector.Add(step, rows, context.run));
   }

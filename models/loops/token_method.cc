@@ -13,8 +13,8 @@ Result<TokenMethod> TokenMethod::Prepare(const LoopContext& context) {
   EARSHOT_ASSIGN_OR_RETURN(const MethodRun bound, MethodRun::Bind(context.session, name));
   TokenMethod method(bound);
   for (const fb::Value* value : *bound.method().values()) {
-    if (value->kind() == fb::ValueKind::Input && value->dtype() == fb::DType::I32)
-      method.ids_ = value->name()->string_view();
+    const bool is_fed = value->kind() == fb::ValueKind::Input && value->rows()->symbol() >= 0;
+    if (is_fed && value->dtype() == fb::DType::I32) method.ids_ = value->name()->string_view();
   }
   if (method.ids_.empty() || !bound.HasValue(kLogits))
     return Status::Error(StatusCode::kInvalidModel, "%s takes no tokens or makes no logits",
@@ -26,6 +26,12 @@ Result<TokenMethod> TokenMethod::Prepare(const LoopContext& context) {
     EARSHOT_RETURN_IF_ERROR(prologue.Execute());
     EARSHOT_RETURN_IF_ERROR(prologue.KeepOutputs(context.run));
     method.run_.SetAsIn(prologue);
+  }
+  for (const fb::Value* value : *bound.method().values()) {
+    if (value->kind() != fb::ValueKind::Input || value->name()->string_view() == method.ids_) continue;
+    EARSHOT_ASSIGN_OR_RETURN(const Array array, context.run.Input(value->name()->string_view(),
+                                                                  static_cast<DType>(value->dtype())));
+    EARSHOT_RETURN_IF_ERROR(method.run_.Feed(array.name, array));
   }
   EARSHOT_ASSIGN_OR_RETURN(const MatrixView logits, method.run_.View(kLogits));
   method.vocab_size_ = logits.cols;

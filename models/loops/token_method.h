@@ -13,7 +13,8 @@
 namespace earshot::loops {
 
 // Wraps the last method of a loop, which has one i32 input of tokens [T, 1] and an output "logits" whose last
-// row follows the last token. Never allocates.
+// row follows the last token; what else it reads are inputs of the run that stay as they are. Never
+// allocates.
 class TokenMethod {
  public:
   // Runs the methods before the last one over the inputs of the run and keeps their outputs. kInvalidModel if

@@ -110,6 +110,10 @@ std::string SelectionText(const fb::KeySelection& selection) {
       return "listed";
     case fb::SelectionKind::Blocks:
       return "blocks" + number(selection.step());
+    case fb::SelectionKind::Paired:
+      return "paired" + number(selection.step()) + number(selection.count());
+    case fb::SelectionKind::Summaries:
+      return "summaries" + number(selection.step()) + number(selection.count());
   }
   return "";
 }

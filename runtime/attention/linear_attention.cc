@@ -55,10 +55,18 @@ void AttendRow(const LinearAttentionParams& params, const Head& head, int64_t ro
 }
 
 void AttendHead(const LinearAttentionParams& params, const Head& head) {
-  if (params.is_causal) {
+  if (params.is_causal && params.blindspot == 1) {
     for (int64_t row = 0; row < head.q.rows; ++row) {
       AddKey(head, row);
       AttendRow(params, head, row);
+    }
+    return;
+  }
+  if (params.is_causal) {
+    for (int64_t begin = 0; begin < head.q.rows; begin += params.blindspot) {
+      const int64_t end = std::min(begin + params.blindspot, head.q.rows);
+      for (int64_t row = begin; row < end; ++row) AttendRow(params, head, row);
+      for (int64_t row = begin; row < end; ++row) AddKey(head, row);
     }
     return;
   }

@@ -25,6 +25,9 @@ struct LinearAttentionParams {
   bool is_causal = false;
   LinearNormalizer normalizer = LinearNormalizer::kAddEpsilon;
   float epsilon = 0.0f;
+  // Causal: queries of a block of this many rows see the blocks before it; 1: all rows up to their own.
+  // Blocks begin with the first row of the operands.
+  int64_t blindspot = 1;
 };
 
 // Letters: T queries, Tk keys, H heads of D features and E values. Borrows everything; out shares no memory

@@ -21,6 +21,8 @@ struct ConvolutionAxis {
   int64_t padding_end = 0;  // after the last one; unused if transposed
   bool is_transposed = false;
   int64_t output_padding = 0;  // of a transposed one
+  bool ends_last =
+      false;  // the last window ends with the last (padded) input, else the first begins with the first
 
   // kInvalidModel unless all numbers are in a range where nothing below can overflow.
   Status Check() const;
@@ -29,11 +31,19 @@ struct ConvolutionAxis {
 
   // The input that meets `tap` at an output position; -1 where there is none.
   int64_t Source(int64_t position, int64_t tap, int64_t input_length) const {
-    const int64_t offset =
-        is_transposed ? position + padding - tap * dilation : position * stride - padding + tap * dilation;
+    const int64_t offset = is_transposed ? position + padding - tap * dilation
+                                         : position * stride - FirstPadding(input_length) + tap * dilation;
     if (offset < 0 || (is_transposed && offset % stride != 0)) return -1;
     const int64_t source = is_transposed ? offset / stride : offset;
     return source < input_length ? source : -1;
+  }
+
+ private:
+  // Inputs that the first window lacks at its begin.
+  int64_t FirstPadding(int64_t input_length) const {
+    if (!ends_last) return padding;
+    return (OutputLength(input_length) - 1) * stride + (kernel - 1) * dilation + 1 - padding_end -
+           input_length;
   }
 };
 

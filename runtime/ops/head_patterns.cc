@@ -51,15 +51,10 @@ void AddSelection(const fb::KeySelection& selection, WindowSpec& spec) {
       return;
     case fb::SelectionKind::Listed:  // the run lists them
     case fb::SelectionKind::Blocks:  // BlockTableOf
+    case fb::SelectionKind::Paired:  // these two: HeadPatternSlot::Make
+    case fb::SelectionKind::Summaries:
       return;
   }
-}
-
-constexpr size_t kPatternBytes = AlignUp(std::max(sizeof(WindowPattern), sizeof(BlockPattern)));
-
-const AttentionPattern* PlacePattern(const fb::HeadPattern& head, std::byte* memory) {
-  if (HasSelection(head, fb::SelectionKind::Blocks)) return new (memory) BlockPattern(BlockTableOf(head));
-  return new (memory) WindowPattern(WindowSpecOf(head));
 }
 
 std::span<const uint32_t> SpanOf(const flatbuffers::Vector<uint32_t>& list) {
@@ -69,7 +64,7 @@ std::span<const uint32_t> SpanOf(const flatbuffers::Vector<uint32_t>& list) {
 // Where the objects lie in one piece of memory.
 struct Layout {
   explicit Layout(size_t num_heads)
-      : list_offset(num_heads * kPatternBytes),
+      : list_offset(AlignUp(num_heads * sizeof(HeadPatternSlot))),
         mixed_offset(list_offset + AlignUp(num_heads * sizeof(const AttentionPattern*))),
         size_bytes(mixed_offset + AlignUp(sizeof(MixedHeads))) {}
   size_t list_offset, mixed_offset, size_bytes;
@@ -106,9 +101,24 @@ bool HasSelection(const fb::Attention& attention, fb::SelectionKind kind) {
   return false;
 }
 
+const AttentionPattern* HeadPatternSlot::Make(const fb::HeadPattern& head) {
+  const fb::KeySelection& first = *head.selections()->Get(0);
+  switch (first.kind()) {
+    case fb::SelectionKind::Blocks:
+      return new (memory_) BlockPattern(BlockTableOf(head));
+    case fb::SelectionKind::Paired:
+      return new (memory_)
+          PairedPattern({.queries = first.step(), .keys = first.count(), .causal = head.causal()});
+    case fb::SelectionKind::Summaries:
+      return new (memory_) SummaryPattern(first.count(), first.step());
+    default:
+      return new (memory_) WindowPattern(WindowSpecOf(head));
+  }
+}
+
 int64_t CountPairs(const fb::HeadPattern& head, int64_t num_queries, int64_t num_keys) {
-  alignas(kArenaAlignment) std::byte memory[kPatternBytes];
-  const AttentionPattern& pattern = *PlacePattern(head, memory);
+  HeadPatternSlot slot;
+  const AttentionPattern& pattern = *slot.Make(head);
   int64_t pairs = 0;
   for (int64_t query = 0; query < num_queries; ++query) {
     const QueryBlock row = {0, query, query + 1, num_queries, num_keys};
@@ -131,7 +141,8 @@ int64_t MinPoolLength(const fb::Attention& attention) {
   int64_t shortest = 0;
   if (attention.heads() == nullptr) return shortest;
   for (const fb::HeadPattern* head : *attention.heads()) {
-    const int64_t length = WindowPattern(WindowSpecOf(*head)).PoolLength(0);
+    HeadPatternSlot slot;
+    const int64_t length = slot.Make(*head)->PoolLength(0);
     if (length > 0) shortest = shortest == 0 ? length : std::min(shortest, length);
   }
   return shortest;
@@ -148,8 +159,8 @@ Result<const AttentionPattern*> CreateHeadPatterns(const fb::Attention& attentio
   if (memory == nullptr) return Status::Error(StatusCode::kOutOfMemory, "the persistent arena is full");
   auto** list = static_cast<const AttentionPattern**>(static_cast<void*>(memory + layout.list_offset));
   for (size_t i = 0; i < num_heads; ++i) {
-    const fb::HeadPattern& head = *attention.heads()->Get(static_cast<uoffset_t>(i));
-    list[i] = PlacePattern(head, memory + i * kPatternBytes);
+    auto* slot = new (memory + i * sizeof(HeadPatternSlot)) HeadPatternSlot;
+    list[i] = slot->Make(*attention.heads()->Get(static_cast<uoffset_t>(i)));
   }
   if (num_heads == 1) return list[0];
   return static_cast<const AttentionPattern*>(new (memory + layout.mixed_offset)

@@ -2,11 +2,14 @@
 #ifndef EARSHOT_RUNTIME_OPS_HEAD_PATTERNS_H_
 #define EARSHOT_RUNTIME_OPS_HEAD_PATTERNS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 #include "runtime/attention/attention_pattern.h"
 #include "runtime/attention/patterns/block_pattern.h"
+#include "runtime/attention/patterns/paired_pattern.h"
+#include "runtime/attention/patterns/summary_pattern.h"
 #include "runtime/attention/patterns/window_pattern.h"
 #include "runtime/core/status.h"
 #include "runtime/memory/arena.h"
@@ -14,11 +17,23 @@
 
 namespace earshot {
 
-// What the table says; of a head without blocks. Precondition, here and below: ValidateMethod passed.
+// What the table says; of a head that is a union of windows, strides and such. Precondition, here and below:
+// ValidateMethod passed.
 WindowSpec WindowSpecOf(const fb::HeadPattern& head);
 
 // Of a head with blocks; borrowed from the table.
 BlockTable BlockTableOf(const fb::HeadPattern& head);
+
+// Room for the pattern of one head, whatever its class; none of them needs a destructor.
+class HeadPatternSlot {
+ public:
+  // What the table says; the result lies in the slot.
+  const AttentionPattern* Make(const fb::HeadPattern& head);
+
+ private:
+  alignas(8) std::byte memory_[std::max({sizeof(WindowPattern), sizeof(BlockPattern), sizeof(PairedPattern),
+                                         sizeof(SummaryPattern)})];
+};
 
 bool HasSelection(const fb::HeadPattern& head, fb::SelectionKind kind);
 // Of any head.

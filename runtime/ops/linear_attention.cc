@@ -20,7 +20,12 @@ class LinearAttentionKernel final : public OpKernel {
     kernel.params_ = {.num_heads = attributes.num_heads(),
                       .is_causal = attributes.causal(),
                       .normalizer = static_cast<LinearNormalizer>(attributes.normalizer()),
-                      .epsilon = attributes.epsilon()};
+                      .epsilon = attributes.epsilon(),
+                      .blindspot = attributes.blindspot()};
+    const bool has_blindspot = attributes.blindspot() != 1;
+    if (attributes.blindspot() < 1 || (has_blindspot && (has_state || !attributes.causal())))
+      return Status::Error(StatusCode::kInvalidModel,
+                           "a blindspot goes with no state, and only with a direction");
     if (attributes.normalizer() > fb::LinearNormalizer::MAX || (has_state && !attributes.causal()))
       return Status::Error(StatusCode::kInvalidModel,
                            "its normalizer is unknown, or it has a state but no direction");

@@ -5,10 +5,11 @@ namespace earshot {
 
 const OpDefinition* FindOp(fb::OpAttributes type) {
   static const OpDefinition* const kOps[] = {
-      &kLinearOp,   &kConv1dOp,        &kLayerNormOp,       &kAddOp,        &kEmbeddingOp, &kAttentionOp,
-      &kActivateOp, &kFeedForwardOp,   &kScaleShiftOp,      &kBinaryOp,     &kUnaryOp,     &kNormalizeOp,
-      &kSoftmaxOp,  &kReduceOp,        &kArgMaxOp,          &kMatMulOp,     &kConv2dOp,    &kRotaryOp,
-      &kLstmOp,     &kRelativeShiftOp, &kLinearAttentionOp, &kReplaceRowsOp};
+      &kLinearOp,          &kConv1dOp,      &kLayerNormOp,   &kAddOp,        &kEmbeddingOp,
+      &kAttentionOp,       &kActivateOp,    &kFeedForwardOp, &kScaleShiftOp, &kBinaryOp,
+      &kUnaryOp,           &kNormalizeOp,   &kSoftmaxOp,     &kReduceOp,     &kArgMaxOp,
+      &kMatMulOp,          &kConv2dOp,      &kRotaryOp,      &kLstmOp,       &kRelativeShiftOp,
+      &kLinearAttentionOp, &kReplaceRowsOp, &kScatterAddOp,  &kMixBlocksOp,  &kRankedSoftmaxOp};
   for (const OpDefinition* op : kOps) {
     if (op->type == type) return op;
   }

@@ -29,6 +29,9 @@ extern const OpDefinition kLstmOp;
 extern const OpDefinition kRelativeShiftOp;
 extern const OpDefinition kLinearAttentionOp;
 extern const OpDefinition kReplaceRowsOp;
+extern const OpDefinition kScatterAddOp;
+extern const OpDefinition kMixBlocksOp;
+extern const OpDefinition kRankedSoftmaxOp;
 
 // nullptr where this build has no such op.
 const OpDefinition* FindOp(fb::OpAttributes type);

@@ -77,6 +77,12 @@ Status ValidateSelection(const fb::KeySelection& selection) {
     case fb::SelectionKind::Blocks:
       EARSHOT_RETURN_IF_ERROR(ValidateStep(selection));
       return ValidateBlocks(selection);
+    case fb::SelectionKind::Paired:
+      if (selection.count() < 1) return Bad("groups of no keys for blocks of queries");
+      [[fallthrough]];
+    case fb::SelectionKind::Summaries:
+      if (selection.count() > kMaxDimension) return Bad("%u keys are too many", selection.count());
+      return ValidateStep(selection);
   }
   return Status::Error(StatusCode::kUnsupported, "this build has no selection of keys %d",
                        static_cast<int>(selection.kind()));
@@ -86,6 +92,8 @@ Status ValidateTogether(const std::array<bool, kNumKinds>& has, size_t count) {
   const auto has_kind = [&has](fb::SelectionKind kind) { return has[static_cast<size_t>(kind)]; };
   if (has_kind(fb::SelectionKind::All) && count > 1) return Bad("it selects all keys and others beside them");
   if (has_kind(fb::SelectionKind::Blocks) && count > 1) return Bad("it selects blocks and keys beside them");
+  if ((has_kind(fb::SelectionKind::Paired) || has_kind(fb::SelectionKind::Summaries)) && count > 1)
+    return Bad("it selects paired keys or summaries and others beside them");
   if (has_kind(fb::SelectionKind::Strided) && has_kind(fb::SelectionKind::Pooled))
     return Bad("it selects strided and pooled keys");
   if (has_kind(fb::SelectionKind::Dilated) &&
@@ -117,6 +125,8 @@ Status ValidateHead(const fb::HeadPattern& head, uint32_t* pool_length) {
                          has[static_cast<size_t>(fb::SelectionKind::Bucket)];
   if (head.own_last() && (!head.causal() || !is_window || head.selections()->size() > 1))
     return Bad("it avoids the query's own key, but is no causal window");
+  if (head.causal() && has[static_cast<size_t>(fb::SelectionKind::Summaries)])
+    return Bad("summaries are causal by themselves");
   return ValidateTogether(has, head.selections()->size());
 }
 

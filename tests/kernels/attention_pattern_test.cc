@@ -9,6 +9,8 @@
 
 #include "runtime/attention/attention_job.h"
 #include "runtime/attention/patterns/mixed_heads.h"
+#include "runtime/attention/patterns/paired_pattern.h"
+#include "runtime/attention/patterns/summary_pattern.h"
 #include "runtime/attention/patterns/window_pattern.h"
 #include "tests/kernels/seen_keys.h"
 #include "tests/kernels/test_patterns.h"
@@ -111,6 +113,57 @@ TEST_CASE("with pooled keys every key is seen once, in the window by itself", "[
         }
         CHECK(window.end - window.begin <= block.num_rows() + spec.left + spec.right + 4 * spec.step);
       });
+    }
+  }
+}
+
+// Fails unless each query sees each key once where `sees` says so, and else not at all.
+template <class Sees>
+void CheckSeen(const AttentionPattern& pattern, const Lengths& lengths, const Sees& sees) {
+  ForEachBlock(lengths, [&](const QueryBlock& block) {
+    const std::vector<std::vector<int>> seen = Seen(pattern, block);
+    for (int64_t row = 0; row < block.num_rows(); ++row) {
+      for (int64_t key = 0; key < lengths.keys; ++key) {
+        const int expected = sees(block.query_begin + row, key) ? 1 : 0;
+        if (seen[static_cast<size_t>(row)][static_cast<size_t>(key)] != expected)
+          FAIL("query " << block.query_begin + row << " of " << lengths.queries << " key " << key << " of "
+                        << lengths.keys);
+      }
+    }
+  });
+}
+
+TEST_CASE("paired blocks see their group of the front and themselves", "[quick]") {
+  const PairedSpec specs[] = {{.queries = 1, .keys = 1},
+                              {.queries = 8, .keys = 16},
+                              {.queries = 8, .keys = 24, .causal = true},
+                              {.queries = 7, .keys = 2},
+                              {.queries = 1000, .keys = 1000}};
+  for (const PairedSpec& spec : specs) {
+    for (const int64_t queries : {1, 16, 43, 100}) {
+      for (const int64_t front : {0, 1, 24, 200}) {
+        CheckSeen(PairedPattern(spec), {queries, front + queries}, [&](int64_t query, int64_t key) {
+          const int64_t block = query / spec.queries, groups = front / spec.keys;
+          if (key < front) return groups > 0 && key / spec.keys == std::min(block, groups - 1);
+          const int64_t own = key - front;
+          return own / spec.queries == block && (!spec.causal || own <= query);
+        });
+      }
+    }
+  }
+}
+
+TEST_CASE("summaries are seen once all of their positions are past", "[quick]") {
+  for (const int64_t always : {0, 1, 3}) {
+    for (const int64_t step : {1, 3, 8}) {
+      for (const int64_t queries : {1, 5, 24, 25, 26, 100}) {
+        const int64_t summaries = (queries + step - 1) / step;
+        const Lengths lengths = {queries, always + summaries};
+        CheckSeen(SummaryPattern(always, step), lengths, [&](int64_t query, int64_t key) {
+          const int64_t last_position = queries - 1 - (lengths.keys - 1 - key) * step;
+          return key < always || last_position <= query;
+        });
+      }
     }
   }
 }

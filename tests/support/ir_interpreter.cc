@@ -225,11 +225,14 @@ void IrInterpreter::Compute(const ir::Conv1d& conv, const std::vector<Matrix>& i
   const int64_t extent = (conv.kernel - 1) * conv.dilation + 1;
   Require(out.rows == (x.rows + conv.padding + padding_end - extent) / conv.stride + 1,
           "a convolution's lengths do not agree");
+  // Rows that no window reaches stand behind the last one, or before the first.
+  const int64_t left_over = (x.rows + conv.padding + padding_end - extent) % conv.stride;
   for (int64_t row = 0; row < out.rows; ++row) {
     for (int64_t col = 0; col < out.cols; ++col) {
       double sum = in.size() > 2 ? in[2].At(0, col) : 0.0;
       for (int64_t tap = 0; tap < conv.kernel; ++tap) {
-        const int64_t time = row * conv.stride - conv.padding + tap * conv.dilation;
+        const int64_t time =
+            row * conv.stride - conv.padding + (conv.ends_last ? left_over : 0) + tap * conv.dilation;
         if (time < 0 || time >= x.rows) continue;
         for (int64_t c = 0; c < channels; ++c)
           sum += x.At(time, col / group_outputs * channels + c) * weight.At(col, tap * channels + c);

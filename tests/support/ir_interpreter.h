@@ -73,6 +73,9 @@ class IrInterpreter {
   void Compute(const ir::RelativeShift& shift, const std::vector<Matrix>& in, const Matrix& out);
   void Compute(const ir::LinearAttention& attention, const std::vector<Matrix>& in, const Matrix& out);
   void Compute(const ir::ReplaceRows& replace, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::ScatterAdd& scatter, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::MixBlocks& mix, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::RankedSoftmax& ranked, const std::vector<Matrix>& in, const Matrix& out);
 
   const ir::Graph& graph_;
   StatePrecision precision_;

@@ -307,7 +307,9 @@ void IrInterpreter::Compute(const ir::LinearAttention& attention, const std::vec
         add(query, [&](int64_t e) { return in[3].At(head * features + d, e); });
         divisor += query * in[3].At(head * features + d, values);
       }
-      for (int64_t key = 0; key < (attention.causal ? row + 1 : k.rows); ++key) {
+      const int64_t blindspot = attention.blindspot;
+      const int64_t past = blindspot == 1 ? row + 1 : row / blindspot * blindspot;
+      for (int64_t key = 0; key < (attention.causal ? past : k.rows); ++key) {
         double weight = 0;
         for (int64_t d = 0; d < features; ++d)
           weight += q.At(row, head * features + d) * k.At(key, head * features + d);
@@ -337,6 +339,53 @@ void IrInterpreter::Compute(const ir::LinearAttention& attention, const std::vec
       for (int64_t e = 0; e < values; ++e)
         in[3].At(d, e) += k.At(row, d) * v.At(row, d / features * values + e);
       in[3].At(d, values) += k.At(row, d);
+    }
+  }
+}
+
+void IrInterpreter::Compute(const ir::ScatterAdd&, const std::vector<Matrix>& in, const Matrix& out) {
+  for (int64_t row = 0; row < out.rows; ++row) {
+    for (int64_t col = 0; col < out.cols; ++col) {
+      double sum = col < in.at(0).cols ? in[0].At(row, col) : 0.0;
+      for (int64_t i = 0; i < in.at(2).cols; ++i) {
+        if (in[2].At(0, i) == static_cast<double>(col)) sum += in[1].At(row, i);
+      }
+      out.At(row, col) = sum;
+    }
+  }
+}
+
+void IrInterpreter::Compute(const ir::MixBlocks& mix, const std::vector<Matrix>& in, const Matrix& out) {
+  const Matrix &weights = in.at(0), &x = in.at(1);
+  const int64_t blocks = weights.cols / mix.groups;
+  for (int64_t row = 0; row < out.rows; ++row) {
+    for (int64_t col = 0; col < out.cols; ++col) {
+      const int64_t group = col / (out.cols / mix.groups);
+      double sum = 0;
+      for (int64_t j = 0; j < blocks; ++j)
+        sum += weights.At(row / mix.block, group * blocks + j) * x.At(j * mix.block + row % mix.block, col);
+      out.At(row, col) = sum;
+    }
+  }
+}
+
+// By sorting, where the runtime searches again and again.
+void IrInterpreter::Compute(const ir::RankedSoftmax& ranked, const std::vector<Matrix>& in,
+                            const Matrix& out) {
+  const Matrix& x = in.at(0);
+  const int64_t width = x.cols / ranked.groups;
+  for (int64_t row = 0; row < out.rows; ++row) {
+    const int64_t from = row / ranked.count;
+    for (int64_t begin = 0; begin < x.cols; begin += width) {
+      std::vector<int64_t> order(static_cast<size_t>(width));
+      std::iota(order.begin(), order.end(), begin);
+      std::ranges::stable_sort(order, [&](int64_t a, int64_t b) { return x.At(from, a) > x.At(from, b); });
+      const size_t rank = static_cast<size_t>(row % ranked.count);
+      double sum = 0;
+      for (size_t i = rank; i < order.size(); ++i)
+        sum += std::exp(x.At(from, order[i]) - x.At(from, order[rank]));
+      for (int64_t col = begin; col < begin + width; ++col)
+        out.At(row, col) = col == order[rank] ? 1 / sum : 0;
     }
   }
 }

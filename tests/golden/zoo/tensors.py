@@ -31,6 +31,9 @@ class Tensor:
     def __len__(self):
         return self.shape[0]
 
+    def parts(self):
+        return [self[index] for index in range(len(self))]
+
     def rows(self, begin, end):
         """A range along the first axis."""
         stride = self._stride()
@@ -55,6 +58,10 @@ class Tensor:
         """Filled up along the first axis."""
         missing = length - self.shape[0]
         return Tensor(self.values + [value] * (missing * self._stride()), [length] + self.shape[1:], self.dtype)
+
+    def padded_columns(self, width, value=0):
+        """A matrix filled up along the rows."""
+        return self.transpose().padded(width, value).transpose()
 
     def as_type(self, dtype):
         convert = float if dtype == "F32" else int

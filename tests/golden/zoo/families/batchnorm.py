@@ -63,7 +63,26 @@ def chain_2d(case, check):
     compare_folded(case, check)
 
 
+def standardize(case, check):
+    rows = case.batch()
+    length, frames = case.inputs["wav"].shape[1], case.inputs["feat"].shape[1]
+    waves = [row["wav"].rows(0, sum(row["wav_mask"].values)) for row in rows]
+    made = [case.run("zero_mean_unit_var", {"wav": wave})["zero_mean_unit_var"] for wave in waves]
+    check.compare("zero_mean_unit_var", stack([m.reshape(len(m)).padded(length) for m in made]))
+    made = [case.run("utterance_cmvn", {"feat": row["feat"].rows(0, row["feat_len"].values[0])}) for row in rows]
+    check.compare("utterance_cmvn", stack([m["utterance_cmvn"].padded(frames) for m in made]))
+    features = case.inputs["feat"]
+    running = case.run("running", {"feat": features.reshape(len(rows) * frames, features.shape[2])},
+                       {"prefill": frames, "rows": frames})
+    learned = {name: running[name][-1] for name in ("running_mean", "running_var")}
+    for name, tensor in learned.items():
+        check.compare(name, tensor)
+    made = [case.run("standardize", {"feat": row["feat"], **learned}) for row in rows]
+    check.compare("standardized", stack([m["standardized"] for m in made]))
+
+
 CLASSES = {
+    ("transformers+torch", "Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm"): standardize,
     ("torch", "nn.BatchNorm1d / Conv1d"): chain_1d,
     ("torch", "nn.BatchNorm2d / Conv2d"): chain_2d,
 }

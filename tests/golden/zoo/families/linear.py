@@ -40,7 +40,19 @@ def performer(case, check):
     check.compare("logits_masked", stack(masked))
 
 
+def random_features(case, check):
+    # The settings do not say which map it is.
+    method = case.config["case"].split("-")[1]
+    check.compare("out", stack([case.run(method, {"x": x, **omegas(case)})["out"] for x in case.inputs["x"].parts()]))
+
+
+def omegas(case):
+    return {name: tensor for name, tensor in case.inputs.items() if name.endswith(".omega")}
+
+
 CLASSES = {
+    ("pytorch-fast-transformers", "TransformerEncoder(linear, FeatureMap)"): random_features,
+    ("linear-attention-transformer", "LinearAttentionTransformerLM"): performer,
     ("performer-pytorch", "PerformerLM"): performer,
     ("pytorch-fast-transformers", "TransformerEncoder(attention_type=linear"): encoder,
     ("pytorch-fast-transformers", "TransformerEncoder(causal-linear"): causal_encoder,

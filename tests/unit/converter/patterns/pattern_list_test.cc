@@ -15,9 +15,9 @@ using Catch::Matchers::ContainsSubstring;
 using ir::SelectionKind;
 
 TEST_CASE("a pattern reads back as it was written", "[quick]") {
-  for (const char* text :
-       {"full", "full+causal", "local:64", "local:64:0", "global:4", "strided:16", "strided:16:3", "pooled:8",
-        "local:0", "local:32+global:4+strided:16", "local:8+pooled:8+causal"}) {
+  for (const char* text : {"full", "full+causal", "local:64", "local:64:0", "global:4", "strided:16",
+                           "strided:16:3", "pooled:8", "paired:8:24", "paired:8:8+causal", "summaries:3:0",
+                           "local:0", "local:32+global:4+strided:16", "local:8+pooled:8+causal"}) {
     const auto pattern = ParseHeadPattern(text);
     REQUIRE(pattern.ok());
     CHECK(HeadPatternText(pattern.value()) == text);
@@ -56,6 +56,10 @@ TEST_CASE("a pattern that cannot be is refused with the piece that is wrong", "[
                {"causal+causal", "causal twice"},
                {"causal", "selects no keys"},
                {"strided:4+pooled:4", "either strided or pooled"},
+               {"paired:8", "paired:QUERIES:KEYS"},
+               {"paired:8:0", "at least one"},
+               {"paired:8:8+global:4", "stand alone"},
+               {"summaries:3:1+causal", "causal by themselves"},
                {"local:1+", "\"\""}};
   for (const auto& [text, named] : cases) {
     const auto pattern = ParseHeadPattern(text);

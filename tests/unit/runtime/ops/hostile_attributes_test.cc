@@ -57,6 +57,15 @@ TEST_CASE("attributes out of range are refused") {
   CheckRefused(Spoiled<ir::RelativeShift>({}, [](ir::RelativeShift& r) { r.groups = 4; }, 1, 11));
   CheckRefused(Spoiled<ir::LinearAttention>({}, [](ir::LinearAttention& a) { a.num_heads = 0; }, 3));
   CheckRefused(Spoiled<ir::LinearAttention>({}, [](ir::LinearAttention& a) { a.num_heads = 5; }, 3));
+  CheckRefused(Spoiled<ir::LinearAttention>({}, [](ir::LinearAttention& a) { a.blindspot = 2; }, 3));
+  CheckRefused(
+      Spoiled<ir::LinearAttention>({.causal = true}, [](ir::LinearAttention& a) { a.blindspot = 0; }, 3));
+  CheckRefused(Spoiled<ir::RankedSoftmax>({}, [](ir::RankedSoftmax& r) { r.count = 0; }));
+  CheckRefused(Spoiled<ir::RankedSoftmax>({}, [](ir::RankedSoftmax& r) { r.count = 1000000; }));
+  CheckRefused(Spoiled<ir::RankedSoftmax>({}, [](ir::RankedSoftmax& r) { r.groups = 5; }));
+  CheckRefused(Spoiled<ir::MixBlocks>({}, [](ir::MixBlocks& m) { m.block = 0; }, 2, 6));
+  CheckRefused(Spoiled<ir::MixBlocks>({}, [](ir::MixBlocks& m) { m.groups = 5; }, 2, 6));
+  CheckRefused(Spoiled<ir::MixBlocks>({}, [](ir::MixBlocks& m) { m.block = 1u << 31; }, 2, 6));
 }
 
 TEST_CASE("loops that name no method, or settings that are no numbers, are refused") {

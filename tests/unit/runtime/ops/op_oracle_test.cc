@@ -130,6 +130,7 @@ TEST_CASE("MatMul for all layouts of groups") {
 TEST_CASE("Conv1d with groups, dilation and padding on one side") {
   const int64_t groups = GENERATE(1, 2, 6), dilation = GENERATE(1, 3), stride = GENERATE(1, 2),
                 padding_end = GENERATE(-1, 0, 4);
+  const bool ends_last = GENERATE(false, true);
   const int64_t rows = 23, channels = 6, outputs = 12, kernel = 3;
   const ir::Graph graph = OneMethod([&](ir::Graph& g, ir::MethodBuilder& method) {
     const int length = method.AddSymbol("length", rows, 8);
@@ -141,7 +142,8 @@ TEST_CASE("Conv1d with groups, dilation and padding on one side") {
                                               .padding = 2,
                                               .dilation = dilation,
                                               .groups = groups,
-                                              .padding_end = padding_end},
+                                              .padding_end = padding_end,
+                                              .ends_last = ends_last},
                                    {x, weight, Weight(g, method, "b", 1, outputs, 9)}),
                       "out");
   });
@@ -224,19 +226,22 @@ TEST_CASE("LinearAttention in full, causal, and with sums that are carried") {
   const auto normalizer = GENERATE(LinearNormalizer::AddEpsilon, LinearNormalizer::KeyEpsilon,
                                    LinearNormalizer::Floor, LinearNormalizer::NoNormalizer);
   const bool causal = GENERATE(false, true), carries = GENERATE(false, true);
-  if (carries && !causal) return;
+  const uint32_t blindspot = GENERATE(1u, 3u);
+  if ((carries || blindspot > 1) && (!causal || carries == (blindspot > 1))) return;
   const ir::Graph graph = OneMethod([&](ir::Graph& g, ir::MethodBuilder& method) {
     const int length = method.AddSymbol("length", 9);
     const int q = Input(method, "q", Dim::Of(length), 12), k = Input(method, "k", Dim::Of(length), 12);
     std::vector<int> inputs = {q, k, Input(method, "v", Dim::Of(length), 15)};
     const int state = carries ? method.StateValue(ir::AddState(g, "state", DType::kF32, 12, 6)) : ir::kNone;
     if (carries) inputs.push_back(state);
-    method.MakeOutput(
-        method.Apply(
-            "op",
-            ir::LinearAttention{.num_heads = 3, .causal = causal, .normalizer = normalizer, .epsilon = 0.5f},
-            inputs, state),
-        "out");
+    method.MakeOutput(method.Apply("op",
+                                   ir::LinearAttention{.num_heads = 3,
+                                                       .causal = causal,
+                                                       .normalizer = normalizer,
+                                                       .epsilon = 0.5f,
+                                                       .blindspot = blindspot},
+                                   inputs, state),
+                      "out");
   });
   const auto positive = [](int64_t count, uint32_t seed) {
     std::vector<double> values = Noise(count, seed);
@@ -249,6 +254,52 @@ TEST_CASE("LinearAttention in full, causal, and with sums that are carried") {
         .symbols = {{"length", rows}}};
   };
   CHECK(DifferenceFromOracle(graph, {call(7), call(1), call(3)}) < kTolerance);
+}
+
+TEST_CASE("ScatterAdd adds what has the same id, in columns beyond the input too") {
+  const int64_t cols = GENERATE(6, 9);
+  const ir::Graph graph = OneMethod([&](ir::Graph&, ir::MethodBuilder& method) {
+    const int length = method.AddSymbol("length", 9), source = method.AddSymbol("source", 9);
+    const int x = Input(method, "x", Dim::Of(length), 6);
+    const int updates =
+        method.AddInput({.name = "updates", .rows = Dim::Of(length), .cols = Dim::Of(source)});
+    const int ids = method.AddInput(
+        {.name = "ids", .dtype = DType::kI32, .rows = Dim::Fixed(1), .cols = Dim::Of(source)});
+    method.MakeOutput(
+        method.Apply("op", ir::ScatterAdd{.cols = static_cast<uint32_t>(cols)}, {x, updates, ids}), "out");
+  });
+  const std::vector<double> ids = {0, 5, static_cast<double>(cols - 1), 5, 2};
+  const MethodCall call = {.inputs = {{"x", Noise(24)}, {"updates", Noise(20, 2)}, {"ids", ids}},
+                           .symbols = {{"length", 4}, {"source", 5}}};
+  CHECK(DifferenceFromOracle(graph, {call}) < kTolerance);
+}
+
+TEST_CASE("MixBlocks with weights that are zero and weights that are not") {
+  const uint32_t groups = GENERATE(1u, 3u), block = GENERATE(1u, 4u);
+  const int64_t rows = GENERATE(1, 5);
+  const ir::Graph graph = OneMethod([&](ir::Graph&, ir::MethodBuilder& method) {
+    const int blocks = method.AddSymbol("blocks", 9);
+    const int weights =
+        method.AddInput({.name = "weights", .rows = Dim::Fixed(rows), .cols = Dim::Of(blocks, groups)});
+    const int x = Input(method, "x", Dim::Of(blocks, block), 6);
+    method.MakeOutput(method.Apply("op", ir::MixBlocks{.block = block, .groups = groups}, {weights, x}),
+                      "out");
+  });
+  std::vector<double> weights = Noise(rows * 7 * groups, 2);
+  for (size_t i = 0; i < weights.size(); i += 2) weights[i] = 0.0;
+  CHECK(DifferenceFromOracle(graph, {{.inputs = {{"weights", weights}, {"x", Noise(7 * block * 6)}},
+                                      .symbols = {{"blocks", 7}}}}) < kTolerance);
+}
+
+TEST_CASE("RankedSoftmax chooses the first of equal scores first") {
+  const uint32_t count = GENERATE(1u, 2u, 4u);
+  CHECK(Difference(ir::RankedSoftmax{.count = count}, 5, 12) < kTolerance);
+  CHECK(Difference(ir::RankedSoftmax{.count = count, .groups = 3}, 5, 12) < kTolerance);
+  const ir::Graph graph = OneMethod([&](ir::Graph&, ir::MethodBuilder& method) {
+    const int x = Input(method, "x", Dim::Fixed(1), 5);
+    method.MakeOutput(method.Apply("op", ir::RankedSoftmax{.count = count}, {x}), "out");
+  });
+  CHECK(DifferenceFromOracle(graph, {{.inputs = {{"x", {1, 3, 3, -1e30, 3}}}, .symbols = {}}}) < kTolerance);
 }
 
 TEST_CASE("Embedding reads computed tables too") {

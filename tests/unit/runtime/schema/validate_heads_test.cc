@@ -58,6 +58,8 @@ void CheckRefused(const std::vector<Head>& heads, const std::string& why) {
 TEST_CASE("patterns of one head or of every head are valid") {
   CHECK(Validate({{kAll}}).ok());
   CHECK(Validate({{kLocal, kGlobal, kStrided}}).ok());
+  CHECK(Validate({{{.kind = SelectionKind::Paired, .count = 8, .step = 4}}}).ok());
+  CHECK(Validate({{{.kind = SelectionKind::Summaries, .step = 4}}}).ok());
   CHECK(Validate({{kAll}, {kLocal, kPooled}, {kPooled, kGlobal}}).ok());
   CHECK(Validate({}, {.pattern = fb::PatternKind::Causal}).ok());
 }
@@ -77,10 +79,15 @@ TEST_CASE("a selection without sense is named with its head") {
   CheckRefused({{{.kind = SelectionKind::Local, .right = 0x80000000u}}}, "2147483648");
   CheckRefused({{{.kind = SelectionKind::Global}}}, "global");
   CheckRefused({{{.kind = SelectionKind::Strided, .step = 0x80000000u}}}, "2147483648");
+  CheckRefused({{{.kind = SelectionKind::Paired, .step = 4}}}, "no keys");
+  CheckRefused({{{.kind = SelectionKind::Paired, .count = 4}}}, "a step of 0");
+  CheckRefused({{{.kind = SelectionKind::Summaries, .count = 0x80000000u, .step = 4}}}, "2147483648");
 }
 
 TEST_CASE("selections that contradict each other are refused") {
   CheckRefused({{kLocal, kLocal}}, "Local");
+  CheckRefused({{kLocal, {.kind = SelectionKind::Summaries, .step = 4}}}, "others beside them");
+  CheckRefused({{kGlobal, {.kind = SelectionKind::Paired, .count = 8, .step = 4}}}, "others beside them");
   CheckRefused({{kAll, kGlobal}}, "all keys");
   CheckRefused({{kStrided, kPooled}}, "strided and pooled");
 }
