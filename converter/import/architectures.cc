@@ -4,6 +4,7 @@
 #include "models/batchnorm/graph.h"
 #include "models/bigbird/graph.h"
 #include "models/causallm/graph.h"
+#include "models/clusters/graph.h"
 #include "models/crossattention/graph.h"
 #include "models/linear/graph.h"
 #include "models/linformer/graph.h"
@@ -22,6 +23,7 @@
 #include "models/synthesizer/graph.h"
 #include "models/wav2vec2/graph.h"
 #include "models/whisper/graph_reference.h"
+#include "models/yoso/graph.h"
 
 namespace earshot::checkpoint {
 namespace {
@@ -35,7 +37,12 @@ constexpr Architecture kArchitectures[] = {
     {"linear-attention-transformer", "LinearAttentionTransformerLM", linear::BuildLanguageModel},
     {"pytorch-fast-transformers", "TransformerEncoder(causal-linear", linear::BuildCausalEncoder},
     {"transformers+torch", "Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm", batchnorm::BuildStandardize},
+    {"pytorch-fast-transformers", "ClusteredAttention", clusters::BuildClusteredAttention},
+    {"reformer-pytorch", "LSHAttention", clusters::BuildLshAttention},
+    {"reformer-pytorch", "ReformerLM", clusters::BuildReformer},
+    {"routing-transformer", "RoutingTransformerLM", clusters::BuildRoutingTransformer},
     {"transformers", "WhisperForConditionalGeneration", whisper::BuildReference},
+    {"transformers", "YosoModel", yoso::Build},
     {"transformers", "MarianMTModel", marian::Build},
     {"transformers", "ParakeetForCTC", parakeet::Build},
     {"transformers", "Wav2Vec2ForCTC", wav2vec2::BuildTransformer},

@@ -169,13 +169,17 @@ using ReplaceRows = fb::ReplaceRowsT;
 using ScatterAdd = fb::ScatterAddT;
 using MixBlocks = fb::MixBlocksT;
 using RankedSoftmax = fb::RankedSoftmaxT;
-using fb::Axis, fb::BinaryFunction, fb::GroupLayout, fb::LinearNormalizer, fb::NormalizeKind,
-    fb::ReduceFunction, fb::UnaryFunction;
+using BucketSort = fb::BucketSortT;
+using TopRows = fb::TopRowsT;
+using ClusterAttention = fb::ClusterAttentionT;
+using DropListed = fb::DropListedT;
+using fb::Axis, fb::BinaryFunction, fb::GroupLayout, fb::LinearNormalizer, fb::MaskedQuery, fb::Merge,
+    fb::NormalizeKind, fb::OwnKey, fb::ReduceFunction, fb::UnaryFunction;
 
-using Attributes =
-    std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate, FeedForward, ScaleShift,
-                 Binary, Unary, Normalize, Softmax, Reduce, ArgMax, MatMul, Conv2d, Rotary, Lstm,
-                 RelativeShift, LinearAttention, ReplaceRows, ScatterAdd, MixBlocks, RankedSoftmax>;
+using Attributes = std::variant<Linear, Conv1d, LayerNorm, Add, Embedding, Attention, Activate, FeedForward,
+                                ScaleShift, Binary, Unary, Normalize, Softmax, Reduce, ArgMax, MatMul, Conv2d,
+                                Rotary, Lstm, RelativeShift, LinearAttention, ReplaceRows, ScatterAdd,
+                                MixBlocks, RankedSoftmax, BucketSort, TopRows, ClusterAttention, DropListed>;
 
 struct Op {
   std::string name;

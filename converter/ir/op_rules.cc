@@ -105,10 +105,11 @@ Result<MatrixShape> Infer(const Reduce& reduce, const Operands& operands) {
   return MatrixShape{operands[0].rows, Dim::Fixed(reduce.groups)};
 }
 
-Result<MatrixShape> Infer(const ArgMax&, const Operands& operands) {
+Result<MatrixShape> Infer(const ArgMax& arg_max, const Operands& operands) {
   EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(1, 1));
   EARSHOT_RETURN_IF_ERROR(ExpectF32(operands));
-  return MatrixShape{operands[0].rows, Dim::Fixed(1)};
+  EARSHOT_RETURN_IF_ERROR(Part("a row", operands[0].cols, arg_max.groups).status());
+  return MatrixShape{operands[0].rows, Dim::Fixed(arg_max.groups)};
 }
 
 namespace {
@@ -281,6 +282,82 @@ Result<MatrixShape> Infer(const RankedSoftmax& ranked, const Operands& operands)
   if (ranked.count < 1) return Misfit("it chooses nothing");
   EARSHOT_ASSIGN_OR_RETURN(const Dim rows, Times(operands[0].rows, ranked.count));
   return MatrixShape{rows, operands[0].cols};
+}
+
+namespace {
+
+Status ExpectMask(const Operands& operands, size_t index) {
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(index, "the mask", DType::kF32));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectRows(index, "the mask", operands[0].rows));
+  return operands.ExpectCols(index, "the mask", Dim::Fixed(1));
+}
+
+// With a list for each of the heads, or one for all.
+Status ExpectAssignment(const Operands& operands, size_t index, int64_t heads) {
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(index, "the assignment", DType::kI32));
+  if (FixedLength(operands[index].cols) == 2) return Status::Ok();
+  return operands.ExpectCols(index, "the assignment", Dim::Fixed(2 * heads));
+}
+
+// Lengths of lists stay within an int32_t.
+constexpr int64_t kMaxListPart = 1 << 24;
+
+}  // namespace
+
+Result<MatrixShape> Infer(const BucketSort& sort, const Operands& operands) {
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(1, 2));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(0, "the buckets", DType::kI32));
+  if (operands.Has(1)) EARSHOT_RETURN_IF_ERROR(ExpectMask(operands, 1));
+  const int64_t cols = FixedLength(operands[0].cols), heads = sort.heads, chunk = sort.chunk;
+  const int64_t beside = (int64_t{sort.before} + sort.after) * chunk;
+  if (heads < 1 || cols < heads || cols % heads != 0 || chunk > kMaxListPart || beside > kMaxListPart ||
+      (chunk == 0 && (sort.before > 0 || sort.after > 0))) {
+    return Misfit(
+        "%lld columns of buckets for %lld heads, and %u and %u chunks of %lld rows beside, do not fit",
+        static_cast<long long>(cols), static_cast<long long>(heads), sort.before, sort.after,
+        static_cast<long long>(chunk));
+  }
+  EARSHOT_ASSIGN_OR_RETURN(const Dim listed, Times(operands[0].rows, cols / heads));
+  if (chunk > 0) EARSHOT_RETURN_IF_ERROR(Part("the list", listed, chunk).status());
+  return MatrixShape{AddAndDivide(listed, beside, 1), Dim::Fixed(2 * heads)};
+}
+
+Result<MatrixShape> Infer(const TopRows& top, const Operands& operands) {
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(1, 2));
+  EARSHOT_RETURN_IF_ERROR(ExpectF32(operands));
+  if (operands.Has(1)) EARSHOT_RETURN_IF_ERROR(ExpectMask(operands, 1));
+  EARSHOT_ASSIGN_OR_RETURN(const Dim clusters, Part("a row of scores", operands[0].cols, top.heads));
+  const int64_t members = int64_t{top.count} + top.memories;
+  if (top.count < 1 || members > kMaxListPart || FixedLength(clusters) < 1)
+    return Misfit("%lld rows in each cluster", static_cast<long long>(members));
+  return MatrixShape{Dim::Fixed(FixedLength(clusters) * members), Dim::Fixed(2 * int64_t{top.heads})};
+}
+
+Result<MatrixShape> Infer(const ClusterAttention& attention, const Operands& operands) {
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(4, 5));
+  for (size_t i = 0; i < 3; ++i) EARSHOT_RETURN_IF_ERROR(operands.ExpectType(i, "q, k or v", DType::kF32));
+  EARSHOT_RETURN_IF_ERROR(Part("a row of q", operands[0].cols, attention.num_heads).status());
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(1, "k", operands[0].cols));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectRows(2, "v", operands[1].rows));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(2, "v", operands[0].cols));
+  for (size_t i = 3; operands.Has(i); ++i)
+    EARSHOT_RETURN_IF_ERROR(ExpectAssignment(operands, i, attention.num_heads));
+  const int64_t segments = int64_t{attention.before} + 1 + attention.after;
+  if ((attention.chunk == 0 && segments > 1) || segments * attention.chunk > kMaxListPart)
+    return Misfit("%lld chunks of %u rows", static_cast<long long>(segments), attention.chunk);
+  if (attention.pairs_once && (attention.chunk == 0 || attention.masked != MaskedQuery::Memories))
+    return Misfit("pairs count once only where queries sit in chunks, and masked ones see memories");
+  return MatrixShape{operands[0].rows, operands[0].cols};
+}
+
+Result<MatrixShape> Infer(const DropListed&, const Operands& operands) {
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(2, 2));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(0, "the input", DType::kF32));
+  EARSHOT_RETURN_IF_ERROR(operands.ExpectType(1, "the assignment", DType::kI32));
+  const int64_t lists = FixedLength(operands[1].cols);
+  if (lists < 2 || lists % 2 != 0) return Misfit("what it lists is no assignment");
+  EARSHOT_RETURN_IF_ERROR(Part("a row", operands[0].cols, lists / 2).status());
+  return MatrixShape{operands[0].rows, operands[0].cols};
 }
 
 }  // namespace earshot::ir

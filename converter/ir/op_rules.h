@@ -87,7 +87,7 @@ Result<MatrixShape> Infer(const Unary&, const Operands& operands);
 Result<MatrixShape> Infer(const Normalize& normalize, const Operands& operands);
 Result<MatrixShape> Infer(const Softmax& softmax, const Operands& operands);
 Result<MatrixShape> Infer(const Reduce& reduce, const Operands& operands);
-Result<MatrixShape> Infer(const ArgMax&, const Operands& operands);
+Result<MatrixShape> Infer(const ArgMax& arg_max, const Operands& operands);
 Result<MatrixShape> Infer(const MatMul& product, const Operands& operands);
 Result<MatrixShape> Infer(const Conv2d& conv, const Operands& operands);
 Result<MatrixShape> Infer(const Rotary& rotary, const Operands& operands);
@@ -98,6 +98,10 @@ Result<MatrixShape> Infer(const ReplaceRows&, const Operands& operands);
 Result<MatrixShape> Infer(const ScatterAdd& scatter, const Operands& operands);
 Result<MatrixShape> Infer(const MixBlocks& mix, const Operands& operands);
 Result<MatrixShape> Infer(const RankedSoftmax& ranked, const Operands& operands);
+Result<MatrixShape> Infer(const BucketSort& sort, const Operands& operands);
+Result<MatrixShape> Infer(const TopRows& top, const Operands& operands);
+Result<MatrixShape> Infer(const ClusterAttention& attention, const Operands& operands);
+Result<MatrixShape> Infer(const DropListed&, const Operands& operands);
 
 }  // namespace earshot::ir
 

@@ -67,8 +67,12 @@ Result<MatrixShape> Infer(const Add&, const Operands& operands) {
 Result<MatrixShape> Infer(const Embedding&, const Operands& operands) {
   EARSHOT_RETURN_IF_ERROR(operands.ExpectCount(2, 2));
   EARSHOT_RETURN_IF_ERROR(operands.ExpectType(0, "the ids", DType::kI32));
-  EARSHOT_RETURN_IF_ERROR(operands.ExpectCols(0, "the ids", Dim::Fixed(1)));
   EARSHOT_RETURN_IF_ERROR(operands.ExpectWeightType(1));
+  const int64_t parts = FixedLength(operands[0].cols), table_cols = FixedLength(operands[1].cols);
+  if (parts != 1 && (parts < 1 || table_cols % parts != 0 || operands[1].dtype != DType::kF32)) {
+    return Status::Error(StatusCode::kInternal, "%lld columns of ids do not cut %lld columns of f32",
+                         static_cast<long long>(parts), static_cast<long long>(table_cols));
+  }
   return MatrixShape{operands[0].rows, operands[1].cols};
 }
 
@@ -178,7 +182,10 @@ bool UpdatesState(const Attributes& attributes) {
 }
 
 DType ResultType(const Attributes& attributes) {
-  return std::holds_alternative<ArgMax>(attributes) ? DType::kI32 : DType::kF32;
+  const bool is_index = std::holds_alternative<ArgMax>(attributes) ||
+                        std::holds_alternative<BucketSort>(attributes) ||
+                        std::holds_alternative<TopRows>(attributes);
+  return is_index ? DType::kI32 : DType::kF32;
 }
 
 const char* OpKindName(const Attributes& attributes) { return std::visit(KindName(), attributes); }

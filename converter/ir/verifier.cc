@@ -271,7 +271,7 @@ Status VerifyResult(const Method& method, const Op& op) {
   EARSHOT_ASSIGN_OR_RETURN(const MatrixShape shape, InferOutputShape(method, op.attributes, op.inputs));
   const Value& result = method.values[static_cast<size_t>(op.outputs[0])];
   const bool is_float = result.dtype == DType::kF32 || result.dtype == DType::kF16 || is_int8;
-  if (std::holds_alternative<ArgMax>(op.attributes) ? result.dtype != DType::kI32 : !is_float) {
+  if (ResultType(op.attributes) == DType::kI32 ? result.dtype != DType::kI32 : !is_float) {
     return Broken("its result \"%s\" is of type %s", result.name.c_str(), DTypeName(result.dtype));
   }
   if (!SameLength(result.rows, shape.rows) || !SameLength(result.cols, shape.cols)) {

@@ -46,6 +46,9 @@ struct AttentionOperands {
   PastKeys past = {};                    // of a ring; T is not int8_t
   Matrix<const T> past_k = {};           // [capacity, Hkv * D]
   Matrix<const T> past_v = {};
+  // If there is memory for it: the logarithm of the sum of exp(score) over the keys that a row sees, -inf
+  // without any. Attention over parts of the keys can be put together with it. Not by AttendInt8.
+  Matrix<float> log_sums = {};  // [Tq, H]
 };
 
 struct AttentionParams {

@@ -235,6 +235,8 @@ void AttendFew(const AttentionHead<T>& head, const Workspace& work) {
     const float inverse = work.sum[row] > 0.0f ? 1.0f / work.sum[row] : 0.0f;
     float* to = head.out.Row(head.QueryRow(row));
     for (int64_t i = 0; i < head.q.cols; ++i) to[i] = work.o[row * padded_dim + i] * inverse;
+    if (head.log_sums.data != nullptr)
+      *head.log_sums.Row(head.QueryRow(row)) = LogSum(work.max[row], work.sum[row]);
   }
 }
 

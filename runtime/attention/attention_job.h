@@ -4,8 +4,10 @@
 #define EARSHOT_RUNTIME_ATTENTION_ATTENTION_JOB_H_
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include "runtime/attention/attention.h"
@@ -115,6 +117,7 @@ struct AttentionHead {
   Matrix<const float> k_scales;  // [Tk, 1]; only for int8_t
   Matrix<const float> v_scales;  // likewise
   Matrix<float> out;             // [Tq, D]
+  Matrix<float> log_sums;        // [Tq, 1], or empty
   const AttentionPattern* pattern;
   AttentionOrder order;
   int64_t head;
@@ -166,6 +169,16 @@ Matrix<const T> PastOfHead(const Matrix<const T>& past, int64_t kv_head, int64_t
   return past.data == nullptr ? past : past.Columns(kv_head * dim, dim);
 }
 
+inline Matrix<float> LogSumsOfHead(const Matrix<float>& log_sums, int64_t head) {
+  return log_sums.data == nullptr ? log_sums : log_sums.Columns(head, 1);
+}
+
+// AttentionOperands::log_sums of a row whose exponentials, 2^(score - max) to base 2, sum up to `sum`.
+inline float LogSum(float max, float sum) {
+  constexpr float kLn2 = 0.693147181f;
+  return sum > 0.0f ? max * kLn2 + std::log(sum) : -std::numeric_limits<float>::infinity();
+}
+
 template <class T>
 AttentionHead<T> MakeHead(const AttentionParams& params, const AttentionOperands<T>& operands, int64_t head) {
   const int64_t dim = params.shape.head_dim;
@@ -176,6 +189,7 @@ AttentionHead<T> MakeHead(const AttentionParams& params, const AttentionOperands
           .k_scales = ScalesOfHead(operands.k_scales, kv_head),
           .v_scales = ScalesOfHead(operands.v_scales, kv_head),
           .out = operands.out.Columns(head * dim, dim),
+          .log_sums = LogSumsOfHead(operands.log_sums, head),
           .pattern = params.pattern,
           .order = params.pattern->Order(head, operands.q.rows, operands.k.rows),
           .head = head,

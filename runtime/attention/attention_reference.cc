@@ -89,6 +89,7 @@ void AttendRow(const attention::AttentionHead<T>& head, int64_t row, std::span<c
   }
   double sum = 0.0;
   for (double& weight : weights) sum += weight = std::exp(weight - largest);
+  if (head.log_sums.data != nullptr) *head.log_sums.Row(row) = static_cast<float>(largest + std::log(sum));
   for (int64_t d = 0; d < head.v.cols; ++d) {
     double mean = 0.0;
     for (size_t i = 0; i < keys.size(); ++i) {

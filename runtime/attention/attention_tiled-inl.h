@@ -238,6 +238,9 @@ void StoreOutputs(const AttentionHead<T>& head, int64_t query_begin, const Query
     const QueryRows<float, T> rows = {head, head.out, query_begin + panel * kPanel};
     UnpackTransposed(o, kPanel, tile.head_dim, rows, std::min(kPanel, tile.num_rows - panel * kPanel));
   }
+  if (head.log_sums.data == nullptr) return;
+  for (int64_t i = 0; i < tile.num_rows; ++i)
+    *head.log_sums.Row(head.QueryRow(query_begin + i)) = LogSum(work.max[i], work.sum[i]);
 }
 
 // Attends the queries at positions [query_begin, query_end), at most kTileQueries.

@@ -1,4 +1,5 @@
-// Embedding: out[m] = table[ids[m]], dequantized; the table stays in place in the model file, or is computed.
+// Embedding: out[m] = table[ids[m]], dequantized, or parts of several such rows; the table stays in place in
+// the model file, or is computed.
 #include <algorithm>
 #include <cstring>
 
@@ -19,7 +20,10 @@ class EmbeddingKernel final : public OpKernel {
 
   Status Check(const OpOperands& operands) const override {
     const MatrixView& ids = operands.inputs[0];
-    EARSHOT_RETURN_IF_ERROR(CheckShape("the list of ids", ids, ids.rows, 1));
+    if (ids.cols != 1) {
+      EARSHOT_RETURN_IF_ERROR(CheckGroups("the table", operands.inputs[1], ids.cols));
+      EARSHOT_RETURN_IF_ERROR(CheckDType("a table that is read in parts", operands.inputs[1], DType::kF32));
+    }
     return CheckShape("the output", operands.outputs[0], ids.rows, operands.inputs[1].cols);
   }
 
@@ -28,12 +32,20 @@ class EmbeddingKernel final : public OpKernel {
     const MatrixView& table = operands.inputs[1];
     const auto out = operands.outputs[0].As<float>();
     for (int64_t m = 0; m < ids.rows; ++m) {
-      const int64_t id = *ids.Row(m);
-      if (id < 0 || id >= table.rows) {
-        return Status::Error(StatusCode::kInvalidArgument, "id %lld is not below %lld, the rows of the table",
-                             static_cast<long long>(id), static_cast<long long>(table.rows));
+      for (int64_t part = 0; part < ids.cols; ++part) {
+        const int64_t id = ids.Row(m)[part];
+        if (id < 0 || id >= table.rows) {
+          return Status::Error(StatusCode::kInvalidArgument,
+                               "id %lld is not below %lld, the rows of the table", static_cast<long long>(id),
+                               static_cast<long long>(table.rows));
+        }
+        if (ids.cols == 1) {
+          CopyRow(table, id, out.Row(m));
+        } else {
+          const int64_t width = table.cols / ids.cols, begin = part * width;
+          std::copy_n(table.As<const float>().Row(id) + begin, width, out.Row(m) + begin);
+        }
       }
-      CopyRow(table, id, out.Row(m));
     }
     rows_in_memory_ += ids.rows;
     if (rows_in_memory_ >= kMaxRowsInMemory) Release();

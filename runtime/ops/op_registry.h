@@ -32,6 +32,10 @@ extern const OpDefinition kReplaceRowsOp;
 extern const OpDefinition kScatterAddOp;
 extern const OpDefinition kMixBlocksOp;
 extern const OpDefinition kRankedSoftmaxOp;
+extern const OpDefinition kBucketSortOp;
+extern const OpDefinition kTopRowsOp;
+extern const OpDefinition kClusterAttentionOp;
+extern const OpDefinition kDropListedOp;
 
 // nullptr where this build has no such op.
 const OpDefinition* FindOp(fb::OpAttributes type);

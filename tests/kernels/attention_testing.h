@@ -93,17 +93,35 @@ inline double Tolerance(double max_score, int64_t head_dim) {
   return 2.0 * (score_error + 2e-7);
 }
 
+// Beside the rounding of scores and sums, that of a logarithm as large as the scores.
+inline void CheckLogSums(const Matrix<float>& got, const Matrix<float>& expected, double tolerance) {
+  constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
+  for (int64_t row = 0; row < got.rows; ++row) {
+    for (int64_t head = 0; head < got.cols; ++head) {
+      const double a = double{got.Row(row)[head]}, b = double{expected.Row(row)[head]};
+      if (a == b) continue;  // of rows that see nothing, too: -inf
+      if (!(std::abs(a - b) <= tolerance + 4.0 * kEpsilon * (std::abs(b) + 8.0)))
+        FAIL("row " << row << " head " << head << ": " << a << " != " << b);
+    }
+  }
+}
+
 // Attend of the operands, whose output is that of the case, against AttendReference.
 template <class T>
-void CheckAgainstReference(const AttentionCase<T>& run, const AttentionOperands<T>& operands,
+void CheckAgainstReference(const AttentionCase<T>& run, AttentionOperands<T> operands,
                            const AttentionPattern* pattern) {
   const int64_t rows = run.q.view().rows, cols = run.q.view().cols;
   GuardedMatrix<float> expected(rows, cols, cols);
   AttentionOperands<T> reference = operands;
   reference.out = expected.view();
+  const int64_t heads = run.shape.num_heads;
+  GuardedMatrix<float> log_sums(rows, heads, heads + 1), expected_log_sums(rows, heads, heads);
+  reference.log_sums = expected_log_sums.view();
+  operands.log_sums = log_sums.view();
   AttendReference(run.params(pattern), reference);
   RunAttend(run.params(pattern), operands);
   const double tolerance = Tolerance(run.max_score(), run.shape.head_dim);
+  CheckLogSums(log_sums.view(), expected_log_sums.view(), tolerance);
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t col = 0; col < cols; ++col) {
       const float got = run.out.view().Row(row)[col], want = expected.view().Row(row)[col];

@@ -271,9 +271,11 @@ void IrInterpreter::Compute(const ir::Add&, const std::vector<Matrix>& in, const
 void IrInterpreter::Compute(const ir::Embedding&, const std::vector<Matrix>& in, const Matrix& out) {
   const Matrix &ids = in.at(0), &table = in.at(1);
   for (int64_t row = 0; row < ids.rows; ++row) {
-    const int64_t id = static_cast<int64_t>(ids.At(row, 0));
-    Require(id >= 0 && id < table.rows, "a token id is outside the embedding");
-    for (int64_t col = 0; col < out.cols; ++col) out.At(row, col) = table.At(id, col);
+    for (int64_t col = 0; col < out.cols; ++col) {
+      const int64_t id = static_cast<int64_t>(ids.At(row, col * ids.cols / out.cols));
+      Require(id >= 0 && id < table.rows, "a token id is outside the embedding");
+      out.At(row, col) = table.At(id, col);
+    }
   }
 }
 

@@ -76,6 +76,10 @@ class IrInterpreter {
   void Compute(const ir::ScatterAdd& scatter, const std::vector<Matrix>& in, const Matrix& out);
   void Compute(const ir::MixBlocks& mix, const std::vector<Matrix>& in, const Matrix& out);
   void Compute(const ir::RankedSoftmax& ranked, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::BucketSort& sort, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::TopRows& top, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::ClusterAttention& attention, const std::vector<Matrix>& in, const Matrix& out);
+  void Compute(const ir::DropListed& drop, const std::vector<Matrix>& in, const Matrix& out);
 
   const ir::Graph& graph_;
   StatePrecision precision_;

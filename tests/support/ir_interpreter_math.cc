@@ -161,13 +161,16 @@ void IrInterpreter::Compute(const ir::Reduce& reduce, const std::vector<Matrix>&
   }
 }
 
-void IrInterpreter::Compute(const ir::ArgMax&, const std::vector<Matrix>& in, const Matrix& out) {
+void IrInterpreter::Compute(const ir::ArgMax& arg_max, const std::vector<Matrix>& in, const Matrix& out) {
+  const int64_t width = in.at(0).cols / arg_max.groups;
   for (int64_t row = 0; row < out.rows; ++row) {
-    int64_t best = 0;
-    for (int64_t col = 1; col < in.at(0).cols; ++col) {
-      if (in[0].At(row, col) > in[0].At(row, best)) best = col;
+    for (int64_t group = 0; group < out.cols; ++group) {
+      std::vector<double> elements;
+      for (int64_t i = 0; i < width; ++i) elements.push_back(in[0].At(row, group * width + i));
+      for (int64_t i = 0; arg_max.both_signs && i < width; ++i)
+        elements.push_back(-elements[static_cast<size_t>(i)]);
+      out.At(row, group) = static_cast<double>(std::ranges::max_element(elements) - elements.begin());
     }
-    out.At(row, 0) = static_cast<double>(best);
   }
 }
 

@@ -78,10 +78,11 @@ class Case:
         self._run(self.programs / "earshot", "inspect", self.model, "--tensors", made)
         return tensors.read(made)
 
-    def batch(self):
-        """The inputs of each row of the batch."""
-        count = len(next(iter(self.inputs.values())))
-        return [{name: tensor[row] for name, tensor in self.inputs.items()} for row in range(count)]
+    def batch(self, *names):
+        """The inputs (of these names, or all) of each row of the batch."""
+        inputs = {name: self.inputs[name] for name in names or self.inputs}
+        count = len(next(iter(inputs.values())))
+        return [{name: tensor[row] for name, tensor in inputs.items()} for row in range(count)]
 
 
 class Check:

@@ -18,6 +18,9 @@ TEST_CASE("settings are read by type") {
   CHECK(settings.FlagOr("causal", false));
   CHECK(settings.Text("act") == "gelu");
   CHECK(settings.Integers("list") == std::vector<int64_t>{1, 2});
+  CHECK(settings.IntegerForEach("list", 2, 0) == std::vector<int64_t>{1, 2});
+  CHECK(settings.IntegerForEach("width", 3, 0) == std::vector<int64_t>{8, 8, 8});
+  CHECK(settings.IntegerForEach("absent", 2, 4) == std::vector<int64_t>{4, 4});
   CHECK(settings.Section("part").Integer("depth") == 3);
   const std::vector<HyperParameters*> parts = settings.Sections("parts");
   REQUIRE(parts.size() == 2);

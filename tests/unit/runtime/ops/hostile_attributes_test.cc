@@ -3,6 +3,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/unit/runtime/ops/op_testing.h"
 
@@ -66,6 +67,56 @@ TEST_CASE("attributes out of range are refused") {
   CheckRefused(Spoiled<ir::MixBlocks>({}, [](ir::MixBlocks& m) { m.block = 0; }, 2, 6));
   CheckRefused(Spoiled<ir::MixBlocks>({}, [](ir::MixBlocks& m) { m.groups = 5; }, 2, 6));
   CheckRefused(Spoiled<ir::MixBlocks>({}, [](ir::MixBlocks& m) { m.block = 1u << 31; }, 2, 6));
+  CheckRefused(Spoiled<ir::ArgMax>({}, [](ir::ArgMax& a) { a.groups = 5; }));
+  CheckRefused(Spoiled<ir::TopRows>({.count = 2}, [](ir::TopRows& t) { t.count = 7; }));
+  CheckRefused(Spoiled<ir::TopRows>({.count = 2}, [](ir::TopRows& t) { t.count = 0; }));
+  CheckRefused(Spoiled<ir::TopRows>({.count = 2}, [](ir::TopRows& t) { t.heads = 0; }));
+}
+
+Status SpoiledSort(void (*spoil)(ir::BucketSort&)) {
+  const ir::Graph graph = OneMethod([](ir::Graph&, ir::MethodBuilder& method) {
+    const int buckets = method.AddInput(
+        {.name = "buckets", .dtype = DType::kI32, .rows = Dim::Fixed(6), .cols = Dim::Fixed(2)});
+    method.MakeOutput(method.Apply("victim", ir::BucketSort{.heads = 2, .chunk = 3}, {buckets}), "out");
+  });
+  return LoadStatus(ModelFile(graph, [spoil](fb::ModelT& model) {
+    spoil(*static_cast<ir::BucketSort*>(model.methods[0]->ops[0]->attributes.value));
+  }));
+}
+
+Status SpoiledClusters(void (*spoil)(ir::ClusterAttention&)) {
+  const ir::Graph graph = OneMethod([](ir::Graph&, ir::MethodBuilder& method) {
+    std::vector<int> inputs;
+    for (const char* name : {"q", "k", "v"})
+      inputs.push_back(method.AddInput({.name = name, .rows = Dim::Fixed(6), .cols = Dim::Fixed(4)}));
+    inputs.push_back(method.AddInput(
+        {.name = "assignment", .dtype = DType::kI32, .rows = Dim::Fixed(6), .cols = Dim::Fixed(2)}));
+    method.MakeOutput(method.Apply("victim", ir::ClusterAttention{.chunk = 3}, inputs), "out");
+  });
+  return LoadStatus(ModelFile(graph, [spoil](fb::ModelT& model) {
+    spoil(*static_cast<ir::ClusterAttention*>(model.methods[0]->ops[0]->attributes.value));
+  }));
+}
+
+TEST_CASE("assignments that do not fit are refused") {
+  CheckRefused(SpoiledSort([](ir::BucketSort& s) { s.heads = 0; }));
+  CheckRefused(SpoiledSort([](ir::BucketSort& s) { s.chunk = 4; }));
+  CheckRefused(SpoiledSort([](ir::BucketSort& s) { s.before = 0xffffffffu; }));
+  CheckRefused(SpoiledSort([](ir::BucketSort& s) { s.after = 1; }));
+  using Attention = ir::ClusterAttention;
+  CheckRefused(SpoiledClusters([](Attention& a) { a.num_heads = 3; }));
+  CheckRefused(SpoiledClusters([](Attention& a) { a.chunk = 4; }));
+  CheckRefused(SpoiledClusters([](Attention& a) { a.chunk = 0xffffffffu; }));
+  CheckRefused(SpoiledClusters([](Attention& a) { a.before = 2; }));
+  CheckRefused(SpoiledClusters([](Attention& a) { a.memories = 7; }));
+  CheckRefused(SpoiledClusters([](Attention& a) { a.masked = static_cast<ir::MaskedQuery>(9); }));
+  CheckRefused(SpoiledClusters([](Attention& a) { a.own = static_cast<ir::OwnKey>(9); }));
+  CheckRefused(SpoiledClusters([](Attention& a) { a.merge = static_cast<ir::Merge>(9); }));
+  CheckRefused(SpoiledClusters([](Attention& a) { a.epsilon = -1.0f; }));
+  CheckRefused(SpoiledClusters([](Attention& a) {
+    a.pairs_once = true;
+    a.masked = ir::MaskedQuery::AsOthers;
+  }));
 }
 
 TEST_CASE("loops that name no method, or settings that are no numbers, are refused") {

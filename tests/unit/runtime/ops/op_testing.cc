@@ -150,4 +150,19 @@ double DifferenceFromOracle(const ir::Graph& graph, const std::vector<MethodCall
   return largest;
 }
 
+Status RunStatus(const ir::Graph& graph, const MethodCall& call) {
+  const MemoryBlock file = Aligned(ModelFile(graph));
+  const Program program = Program::Load(file.bytes()).value();
+  const MemoryBlock memory =
+      MemoryBlock::Allocate(Session::Measure(program, {}).value().total_bytes()).value();
+  Arena arena(memory.bytes());
+  Result<Session> session = Session::Create(program, arena, {});
+  ThrowOnError(session.status());
+  std::vector<int64_t> symbols;
+  for (const ir::Symbol& symbol : graph.methods[0].symbols) symbols.push_back(call.symbols.at(symbol.name));
+  for (const auto& [name, values] : call.inputs)
+    Fill(session->View(0, session->FindValue(0, name).value(), symbols).value(), values);
+  return session->Run(0, symbols);
+}
+
 }  // namespace earshot::test

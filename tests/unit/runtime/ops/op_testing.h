@@ -40,6 +40,9 @@ struct MethodCall {
 double DifferenceFromOracle(const ir::Graph& graph, const std::vector<MethodCall>& calls,
                             size_t num_threads = 2);
 
+// What the engine says of one run with these inputs. Throws where the graph does not get so far.
+Status RunStatus(const ir::Graph& graph, const MethodCall& call);
+
 }  // namespace earshot::test
 
 #endif  // EARSHOT_TESTS_UNIT_RUNTIME_OPS_OP_TESTING_H_
