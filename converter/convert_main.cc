@@ -205,6 +205,16 @@ Status CheckCalibration(const ConvertOptions& options) {
       "--calibration-audio means nothing without --encoder-attention auto or --weights int4");
 }
 
+// Calibration transcribes as Whisper does.
+Status CheckCanCalibrate(const ir::Graph& graph, const ConvertOptions& options) {
+  if (options.calibration_audio.empty() || graph.family == "whisper") return Status::Ok();
+  return Status::Error(
+      StatusCode::kUnsupported,
+      "--calibration-audio: models of the family \"%s\" cannot be run on speech while they are "
+      "converted, only Whisper's; leave the option out",
+      graph.family.c_str());
+}
+
 // None where nobody asked.
 Result<std::vector<calibrate::Clip>> ReadClips(const ir::Graph& graph, const ConvertOptions& options) {
   if (options.calibration_audio.empty()) return std::vector<calibrate::Clip>();
@@ -240,6 +250,7 @@ Status Convert(const ConvertOptions& options) {
   cli::Console& console = cli::GetConsole();
   console.SetProgress(options.input, "reading the checkpoint");
   EARSHOT_ASSIGN_OR_RETURN(ir::Graph graph, checkpoint::ImportModel(options.input));
+  EARSHOT_RETURN_IF_ERROR(CheckCanCalibrate(graph, options));
   EARSHOT_RETURN_IF_ERROR(ApplyLimits(graph, options));
   AddMetadata(graph, options);
   EARSHOT_ASSIGN_OR_RETURN(const std::vector<calibrate::Clip> clips, ReadClips(graph, options));

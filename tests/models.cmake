@@ -8,6 +8,13 @@ function(earshot_test_model checkpoint weights)
             --weights ${weights} --quiet)
   set_tests_properties(convert_${checkpoint}_${weights} PROPERTIES LABELS model FIXTURES_SETUP model_${checkpoint}_${weights})
 endfunction()
+# earshot_test_shared_model(checkpoint weights): likewise, of a checkpoint that lies in the shared folder.
+function(earshot_test_shared_model checkpoint weights)
+  add_test(NAME convert_${checkpoint}_${weights}
+    COMMAND earshot-convert "${EARSHOT_SHARED_DIR}/checkpoints/${checkpoint}" --weights ${weights} --quiet
+            -o "${EARSHOT_TEST_MODELS_DIR}/${checkpoint}.${weights}.earshot")
+  set_tests_properties(convert_${checkpoint}_${weights} PROPERTIES LABELS model FIXTURES_SETUP model_${checkpoint}_${weights})
+endfunction()
 # earshot_test_packed(checkpoint weights) registers the fixture `packed_<checkpoint>_<weights>`: its packed weights for this CPU,
 # as ${EARSHOT_TEST_MODELS_DIR}/<checkpoint>.<weights>.packed, where no program looks for them by itself.
 function(earshot_test_packed checkpoint weights)
@@ -21,5 +28,8 @@ foreach(checkpoint whisper-tiny.en whisper-base)
   foreach(weights f32 f16 int8 int4)
     earshot_test_model(${checkpoint} ${weights})
   endforeach()
+endforeach()
+foreach(weights f32 int8 int4)
+  earshot_test_shared_model(moonshine-tiny ${weights})
 endforeach()
 earshot_test_packed(whisper-tiny.en int8)

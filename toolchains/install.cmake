@@ -34,7 +34,7 @@ install(FILES "${archive}" DESTINATION "lib")
 set(include_dir include/earshot)
 set(archive_dir lib)
 foreach(header
-    models/whisper/session.h models/whisper/transcription.h models/whisper/vocabulary.h
+    models/common/transcription.h models/whisper/session.h models/whisper/transcription.h models/whisper/vocabulary.h
     platform/api/earshot.h platform/audio/audio_reader.h platform/files/mapped_file.h platform/files/memory_block.h
     platform/threads/worker_threads.h
     runtime/core/dtype.h runtime/core/matrix_view.h runtime/core/status.h runtime/core/thread_pool.h runtime/core/typed_bytes.h

@@ -12,6 +12,7 @@
 #include "models/longformer/graph.h"
 #include "models/marian/graph.h"
 #include "models/memorycompressed/graph.h"
+#include "models/moonshine/graph.h"
 #include "models/nat/graph.h"
 #include "models/parakeet/graph.h"
 #include "models/pegasusx/graph.h"
@@ -44,6 +45,8 @@ constexpr Architecture kArchitectures[] = {
     {"transformers", "WhisperForConditionalGeneration", whisper::BuildReference},
     {"transformers", "YosoModel", yoso::Build},
     {"transformers", "MarianMTModel", marian::Build},
+    {"transformers", "MoonshineForConditionalGeneration", moonshine::Build},
+    {"transformers", "MoonshineStreamingForConditionalGeneration", moonshine::BuildStreaming},
     {"transformers", "ParakeetForCTC", parakeet::Build},
     {"transformers", "Wav2Vec2ForCTC", wav2vec2::BuildTransformer},
     {"transformers", "Wav2Vec2ConformerForCTC", wav2vec2::BuildConformer},

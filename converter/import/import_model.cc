@@ -2,31 +2,23 @@
 #include "converter/import/import_model.h"
 
 #include <utility>
-#include <vector>
 
+#include "converter/import/huggingface_family.h"
 #include "converter/import/reference_checkpoint.h"
+#include "converter/import/unused_weights.h"
 #include "models/whisper/graph.h"
 
 namespace earshot::checkpoint {
-namespace {
-
-Status CheckAllUsed(const ir::WeightSource& weights) {
-  const std::vector<std::string> unused = weights.Unused();
-  if (unused.empty()) return Status::Ok();
-  std::string names;
-  for (const std::string& name : unused) names += " " + name;
-  return Status::Error(StatusCode::kUnsupported,
-                       "the checkpoint has %zu tensors that this converter has no use for:%s", unused.size(),
-                       names.c_str());
-}
-
-}  // namespace
-
 Result<ir::Graph> ImportModel(const std::string& directory) {
   if (IsReferenceDirectory(directory)) {
     Result<ir::Graph> reference = ImportReferenceModel(directory, NameOf(directory));
     if (!reference.ok()) return reference.status().WithContext("\"%s\"", directory.c_str());
     return reference;
+  }
+  if (IsFamilyDirectory(directory)) {
+    Result<ir::Graph> family = ImportFamily(directory, NameOf(directory));
+    if (!family.ok()) return family.status().WithContext("\"%s\"", directory.c_str());
+    return family;
   }
   EARSHOT_ASSIGN_OR_RETURN(Checkpoint checkpoint, OpenCheckpoint(directory));
   Result<ir::Graph> graph = BuildGraph(std::move(checkpoint));

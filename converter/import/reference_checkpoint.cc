@@ -10,6 +10,7 @@
 #include "converter/import/checkpoint_file.h"
 #include "converter/import/huggingface.h"
 #include "converter/import/json.h"
+#include "converter/import/unused_weights.h"
 #include "converter/ir/reference_model.h"
 
 namespace earshot::checkpoint {
@@ -47,16 +48,6 @@ std::map<std::string, std::vector<int64_t>> ExampleShapes(const Json& config) {
     }
   }
   return shapes;
-}
-
-Status CheckAllUsed(const ir::WeightSource& weights) {
-  const std::vector<std::string> unused = weights.Unused();
-  if (unused.empty()) return Status::Ok();
-  std::string names;
-  for (const std::string& name : unused) names += " " + name;
-  return Status::Error(StatusCode::kUnsupported,
-                       "the checkpoint has %zu tensors that this converter has no use for:%s", unused.size(),
-                       names.c_str());
 }
 
 }  // namespace

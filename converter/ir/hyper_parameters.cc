@@ -81,12 +81,29 @@ std::string HyperParameters::TextOr(const std::string& key, const std::string& a
 
 std::vector<int64_t> HyperParameters::Integers(const std::string& key, IntegerBounds bounds) {
   const Json* value = Find(key);
-  std::vector<int64_t> list;
+  return ReadIntegers(key, value == nullptr ? Json() : *value, bounds);
+}
+
+std::vector<std::vector<int64_t>> HyperParameters::IntegerLists(const std::string& key,
+                                                                IntegerBounds bounds) {
+  const Json* value = Find(key);
   if (value == nullptr || !value->is_array()) {
+    Fail(key, "a list of lists");
+    return {};
+  }
+  std::vector<std::vector<int64_t>> lists;
+  for (const Json& list : *value) lists.push_back(ReadIntegers(key, list, bounds));
+  return lists;
+}
+
+std::vector<int64_t> HyperParameters::ReadIntegers(const std::string& key, const Json& value,
+                                                   IntegerBounds bounds) {
+  std::vector<int64_t> list;
+  if (!value.is_array()) {
     Fail(key, "a list of whole numbers");
     return list;
   }
-  for (const Json& item : *value) {
+  for (const Json& item : value) {
     if (!item.is_number_integer() || item.get<int64_t>() < bounds.minimum ||
         item.get<int64_t>() > bounds.maximum) {
       Fail(key, "a list of whole numbers in range");

@@ -45,6 +45,9 @@ class HyperParameters {
   // A list of `count` numbers, or one number that stands for all of them.
   std::vector<int64_t> IntegersFor(const std::string& key, int64_t count, IntegerBounds bounds = {});
 
+  // A list of lists of whole numbers.
+  std::vector<std::vector<int64_t>> IntegerLists(const std::string& key, IntegerBounds bounds = {});
+
   // An object within the object, empty where it is absent. The reference lives as long as this object.
   HyperParameters& Section(const std::string& key);
   // A list of objects.
@@ -71,6 +74,8 @@ class HyperParameters {
 
  private:
   const nlohmann::json* Find(const std::string& key);
+  std::vector<int64_t> ReadIntegers(const std::string& key, const nlohmann::json& value,
+                                    IntegerBounds bounds);
   void Fail(const std::string& key, const char* expected);
   std::string PathOf(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
   HyperParameters& AddSection(const std::string& name, nlohmann::json object);

@@ -102,4 +102,9 @@ Result<size_t> ReplaceInvalidUtf8(std::string_view text, std::span<char> out) {
   return written;
 }
 
+bool IsBlank(std::string_view text) {
+  constexpr std::string_view kSpaceAndSigns = " \t\n\v\f\r!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+  return text.find_first_not_of(kSpaceAndSigns) == std::string_view::npos;
+}
+
 }  // namespace earshot

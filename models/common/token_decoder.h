@@ -52,6 +52,10 @@ size_t IncompleteUtf8Suffix(std::string_view text);
 // always suffices. `text` and `out` must not overlap.
 Result<size_t> ReplaceInvalidUtf8(std::string_view text, std::span<char> out);
 
+// Nothing is said: white space, or signs alone, which models write for noise. (Beyond ASCII everything counts
+// as text.)
+bool IsBlank(std::string_view text);
+
 }  // namespace earshot
 
 #endif  // EARSHOT_MODELS_COMMON_TOKEN_DECODER_H_

@@ -49,9 +49,10 @@ int64_t MethodRun::SymbolOr(std::string_view symbol, int64_t absent) const {
 }
 
 void MethodRun::SetAsIn(const MethodRun& other) {
+  const std::array<int64_t, kMaxSymbols> values = other.Symbols();
   for (uoffset_t i = 0; i < other.method_->symbols()->size(); ++i) {
     const std::string_view name = other.method_->symbols()->Get(i)->name()->string_view();
-    if (name != "position" && name != "end") Set(name, other.symbols_[i]);
+    if (name != "position" && name != "end") Set(name, values[i]);
   }
 }
 

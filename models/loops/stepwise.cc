@@ -59,6 +59,7 @@ Result<MethodRun> RunPrologue(const LoopContext& context) {
   for (size_t i = 0; i + 1 < context.num_methods(); ++i) {
     EARSHOT_ASSIGN_OR_RETURN(const std::string_view name, context.Method(i));
     EARSHOT_ASSIGN_OR_RETURN(MethodRun prologue, MethodRun::Bind(context.session, name));
+    prologue.SetFrom(context.run);
     EARSHOT_RETURN_IF_ERROR(prologue.FeedAll(context.run));
     EARSHOT_RETURN_IF_ERROR(prologue.Execute());
     EARSHOT_RETURN_IF_ERROR(prologue.KeepOutputs(context.run));

@@ -22,6 +22,7 @@ Result<TokenMethod> TokenMethod::Prepare(const LoopContext& context) {
   for (size_t i = 0; i + 1 < context.num_methods(); ++i) {
     EARSHOT_ASSIGN_OR_RETURN(const std::string_view before, context.Method(i));
     EARSHOT_ASSIGN_OR_RETURN(MethodRun prologue, MethodRun::Bind(context.session, before));
+    prologue.SetFrom(context.run);
     EARSHOT_RETURN_IF_ERROR(prologue.FeedAll(context.run));
     EARSHOT_RETURN_IF_ERROR(prologue.Execute());
     EARSHOT_RETURN_IF_ERROR(prologue.KeepOutputs(context.run));

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "models/common/token_decoder.h"
+
 namespace earshot::whisper {
 namespace {
 
@@ -104,13 +106,6 @@ void SetLanguage(std::string_view code, float probability, Summary& summary) {
   summary.language = {};
   std::ranges::copy(code.substr(0, summary.language.size() - 1), summary.language.begin());
   summary.language_probability = probability;
-}
-
-// Nothing was said: white space, or signs alone, which the model writes for noise. (Beyond ASCII everything
-// counts as text.)
-bool IsBlank(std::string_view text) {
-  constexpr std::string_view kSpaceAndSigns = " \t\n\v\f\r!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
-  return text.find_first_not_of(kSpaceAndSigns) == std::string_view::npos;
 }
 
 }  // namespace

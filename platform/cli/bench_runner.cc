@@ -43,7 +43,7 @@ Result<Spread> Time(int repeats, const Step& step) {
 
 // A window of noise as loud as speech.
 std::vector<float> SyntheticAudio(double seconds) {
-  std::vector<float> samples(static_cast<size_t>(seconds * whisper::kSampleRateHz));
+  std::vector<float> samples(static_cast<size_t>(seconds * speech::kSampleRateHz));
   Pcg32 random(1);
   for (float& sample : samples) sample = static_cast<float>(0.2 * random.NextUnit() - 0.1);
   return samples;
@@ -51,7 +51,7 @@ std::vector<float> SyntheticAudio(double seconds) {
 
 Result<std::vector<float>> FirstWindow(const std::string& path, double window_s) {
   EARSHOT_ASSIGN_OR_RETURN(Recording recording, Recording::Open(path));
-  const auto window = static_cast<int64_t>(window_s * whisper::kSampleRateHz);
+  const auto window = static_cast<int64_t>(window_s * speech::kSampleRateHz);
   std::vector<float> samples(static_cast<size_t>(std::min(recording.total_samples(), window)));
   EARSHOT_RETURN_IF_ERROR(recording.Read(0, samples));
   return samples;
@@ -120,9 +120,9 @@ Result<TranscriptionTimes> TimeTranscription(SpeechModel& model, const BenchPlan
 // A short utterance: from the last sample to the first word.
 Status TimeFirstToken(BenchTarget& target, const BenchPlan& plan, std::span<const float> audio,
                       BenchReport& report) {
-  constexpr size_t kUtteranceSamples = 3 * whisper::kSampleRateHz;
+  constexpr size_t kUtteranceSamples = 3 * speech::kSampleRateHz;
   const std::span<const float> utterance = audio.first(std::min(audio.size(), kUtteranceSamples));
-  report.first_token_audio_s = static_cast<double>(utterance.size()) / whisper::kSampleRateHz;
+  report.first_token_audio_s = static_cast<double>(utterance.size()) / speech::kSampleRateHz;
   EARSHOT_ASSIGN_OR_RETURN(report.first_token_ms, Time(plan.repeats, [&]() -> Status {
                              EARSHOT_RETURN_IF_ERROR(target.EncodeAudio(utterance));
                              EARSHOT_RETURN_IF_ERROR(target.Prefill());

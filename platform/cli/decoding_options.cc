@@ -32,7 +32,7 @@ void DecodingOptions::Finish() {
   options.language = language == "auto" ? "" : std::string_view(language);
   options.task = task == "translate" ? Task::kTranslate : Task::kTranscribe;
   options.padding =
-      padding == "zero-mel" ? whisper::WindowPadding::kZeroMel : whisper::WindowPadding::kSilentAudio;
+      padding == "zero-mel" ? speech::WindowPadding::kZeroMel : speech::WindowPadding::kSilentAudio;
   options.margin_ms = static_cast<int>(std::lround(margin_s * 1000));
   options.stop_loops = !no_loop_guard;
   if (!temperatures.empty()) options.temperatures = temperatures;

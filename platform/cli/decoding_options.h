@@ -24,7 +24,7 @@ struct DecodingOptions {
   std::string language;
   std::string task = "transcribe";
   std::string padding = "silence";
-  double margin_s = whisper::kDefaultMarginMs / 1000.0;
+  double margin_s = speech::kDefaultMarginMs / 1000.0;
   std::vector<float> temperatures;  // empty: the default ones
   bool no_fallback = false;
   bool no_loop_guard = false;

@@ -73,7 +73,7 @@ Status Transcribe(SpeechModel& model, Listener& listener) {
   if (!recording.warning().ok())
     GetConsole().Warning("%s: %s", result.progress.name.c_str(), recording.warning().message());
   result.begun = true;
-  result.progress.total_ms = recording.total_samples() / whisper::kSamplesPerMs;
+  result.progress.total_ms = recording.total_samples() / speech::kSamplesPerMs;
   if (listener.request.on_begin) EARSHOT_RETURN_IF_ERROR(listener.request.on_begin());
   listener.OnProgress(0);
   const Status status =

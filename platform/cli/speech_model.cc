@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "platform/cli/moonshine_model.h"
 #include "platform/cli/printable.h"
 #include "platform/cli/whisper_model.h"
 
@@ -15,7 +16,8 @@ struct Family {
   Result<MemoryRequirements> (*measure)(const Program& program, const SessionOptions& options);
 };
 
-constexpr Family kFamilies[] = {{"whisper", CreateWhisperModel, MeasureWhisperModel}};
+constexpr Family kFamilies[] = {{"whisper", CreateWhisperModel, MeasureWhisperModel},
+                                {"moonshine", CreateMoonshineModel, MeasureMoonshineModel}};
 
 const Family* FindFamily(const Program& program) {
   for (const Family& family : kFamilies) {

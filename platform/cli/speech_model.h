@@ -6,7 +6,7 @@
 #include <memory>
 #include <span>
 
-#include "models/whisper/transcription.h"
+#include "models/common/transcription.h"
 #include "platform/cli/model_loader.h"
 #include "platform/cli/recording.h"
 #include "runtime/core/status.h"
@@ -14,13 +14,12 @@
 
 namespace earshot::cli {
 
-// The vocabulary of a transcription is that of the first family; what another one does not know it refuses in
-// CheckOptions.
-using whisper::Segment;
-using whisper::Sink;
-using whisper::Summary;
-using whisper::Task;
-using whisper::TranscribeOptions;
+// What a family does not know of these it refuses in CheckOptions.
+using speech::Segment;
+using speech::Sink;
+using speech::Summary;
+using speech::Task;
+using speech::TranscribeOptions;
 
 // The steps of a model's inner loop one by one, for measurements. Threads: one call at a time.
 class BenchTarget {

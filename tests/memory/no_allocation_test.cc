@@ -1,5 +1,6 @@
 // After Session::Create nothing in the process touches the heap or maps memory: a recording of more than
 // three minutes is transcribed while every allocator function aborts.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <cstdlib>
@@ -8,8 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "models/moonshine/session.h"
 #include "platform/audio/audio_reader.h"
 #include "platform/cli/op_trace.h"
+#include "platform/files/mapped_file.h"
+#include "platform/files/memory_block.h"
+#include "platform/threads/worker_threads.h"
 #include "tests/memory/allocation_guard.h"
 #include "tests/support/loaded_whisper.h"
 
@@ -39,7 +44,7 @@ struct Counts {
   size_t text_bytes = 0;
 };
 
-void CountSegment(void* context, const whisper::Segment& segment) {
+void CountSegment(void* context, const speech::Segment& segment) {
   auto& counts = *static_cast<Counts*>(context);
   ++counts.segments;
   counts.text_bytes += segment.text.size();
@@ -73,6 +78,45 @@ TEST_CASE("transcribing three minutes allocates nothing") {
   REQUIRE(status.ok());
   CHECK(counts.segments > 20);
   CHECK(counts.text_bytes > 4000);
+}
+
+Status ReadSamples(void* context, int64_t first_sample, std::span<float> samples) {
+  const auto& audio = *static_cast<const std::vector<float>*>(context);
+  std::copy_n(audio.begin() + first_sample, samples.size(), samples.begin());
+  return {};
+}
+
+TEST_CASE("Moonshine transcribes three minutes and allocates nothing") {
+  const size_t num_threads = GENERATE(1u, 2u);
+  const std::string weights = GENERATE("int8", "f32");
+  const auto audio = DecodeAudioFile(EARSHOT_SHARED_DIR "/corpus/clips/long-ls-237-134500.flac", {});
+  const auto file = MappedFile::Open(EARSHOT_TEST_MODELS_DIR "/moonshine-tiny." + weights + ".earshot");
+  auto threads = WorkerThreads::Start(num_threads);
+  REQUIRE((audio.ok() && file.ok() && threads.ok()));
+  const Program program = Program::Load(file->bytes()).value();
+  const SessionOptions options = {.pool = threads->pool()};
+  const MemoryRequirements stated = moonshine::MoonshineSession::Measure(program, options).value();
+  auto memory = MemoryBlock::Allocate(stated.total_bytes());
+  REQUIRE(memory.ok());
+  auto session = moonshine::MoonshineSession::Create(program, memory->bytes(), options);
+  INFO(session.status().message());
+  REQUIRE(session.ok());
+  Counts counts;
+  Status status;
+  {
+    const AllocationGuard guard(OnAllocation::kAbort);
+    status = session->Transcribe({.context = const_cast<std::vector<float>*>(&audio.value()),
+                                  .total_samples = std::ssize(audio.value()),
+                                  .read = ReadSamples},
+                                 {}, {.context = &counts, .on_segment = CountSegment}, nullptr);
+  }
+  INFO(status.message());
+  REQUIRE(status.ok());
+  CHECK(counts.segments > 6);
+  CHECK(counts.text_bytes > 2500);
+  CHECK(session->used().total_bytes() <= stated.total_bytes());
+  CHECK(static_cast<double>(session->used().total_bytes()) >=
+        0.97 * static_cast<double>(stated.total_bytes()));
 }
 
 TEST_CASE("tracing allocates nothing, and drops what does not fit") {

@@ -60,7 +60,63 @@ def marian(case, check):
         [Tensor([start] + m.values, [len(m) + 1], m.dtype).padded(width, pad) for m in made]))
 
 
+def decoded(case, check, runs, prefix=""):
+    """What the decoder makes of each row: `runs` are pairs of inputs, its tokens apart, and settings."""
+    steps = case.expected["greedy_tokens"].shape[1]
+    for name, loop in (("logits", "full"), ("logits_incremental", "incremental")):
+        check.compare(name, stack([
+            case.run(prefix + loop, {**inputs, **pick(row, "decoder_input_ids")}, settings)["logits"]
+            for row, (inputs, settings) in zip(case.batch(), runs)]))
+    greedy = [case.run(prefix + "greedy", inputs, {**settings, "max_tokens": steps, "eos": -1}) for inputs, settings in runs]
+    check.compare("greedy_tokens", stack([m["tokens"] for m in greedy]))
+    check.compare("greedy_margin", stack([m["margins"] for m in greedy]))
+
+
+def moonshine(case, check):
+    samples_per_frame = 64 * 3 * 2
+    frames = case.expected["encoder_out"].shape[1]
+    masks = [row["attention_mask"].values[::samples_per_frame][:frames] for row in case.batch()]
+    runs = [(pick(row, "input_values"), {"source": sum(mask)}) for row, mask in zip(case.batch(), masks)]
+    check.compare("encoder_mask", stack([Tensor(mask, [frames], "I32") for mask in masks]))
+    check.compare("encoder_out", stack([case.run("masked", *run)["encoder_out"] for run in runs]))
+    decoded(case, check, runs, "masked_")
+
+
+def any_in_window(mask):
+    """Of a causal convolution over 5 frames in steps of 2: whether its window holds a valid one."""
+    padded = [0.0] * 4 + mask
+    return [max(padded[i:i + 5]) for i in range(0, len(mask), 2)]
+
+
+def moonshine_streaming(case, check):
+    encoder = case.hparams["encoder"]
+    samples = round(encoder["sample_rate"] * encoder["frame_ms"] / 1000)
+    embedded, masks = [], []
+    for row in case.batch():
+        count, valid = len(row["input_values"]) // samples, sum(row["attention_mask"].values) // samples
+        stages = [[1.0] * valid + [0.0] * (count - valid)]
+        stages += [any_in_window(stages[0])]
+        stages += [any_in_window(stages[1])]
+        inputs = {"input_values": row["input_values"].reshape(count, samples)}
+        for name, mask in zip(("frame_mask", "conv1_mask", "conv2_mask"), stages):
+            inputs[name] = Tensor(mask, [len(mask)])
+        embedded.append(case.run("embed_masked", inputs)["features"])
+        masks.append([int(m) for m in stages[2]])
+    for name in ("embedder_mask", "encoder_mask"):
+        check.compare(name, stack([Tensor(mask, [len(mask)], "U8") for mask in masks]))
+    check.compare("embedder", stack(embedded))
+    runs = [({"features": features.rows(0, sum(mask))}, {}) for features, mask in zip(embedded, masks)]
+    made = [case.run("encode", *run)["encoder_out"].padded(len(mask)) for run, mask in zip(runs, masks)]
+    check.compare("encoder_out", stack(made), [m > 0 for mask in masks for m in mask])
+    first = case.inputs["input_values"][0]
+    features = case.run("embed", {"input_values": first.reshape(len(first) // samples, samples)})["features"]
+    check.compare("encoder_out_nomask_row0", stack([case.run("encode_unbounded", {"features": features})["encoder_out"]]))
+    decoded(case, check, runs)
+
+
 CLASSES = {
     ("transformers", "WhisperForConditionalGeneration"): whisper,
     ("transformers", "MarianMTModel"): marian,
+    ("transformers", "MoonshineForConditionalGeneration"): moonshine,
+    ("transformers", "MoonshineStreamingForConditionalGeneration"): moonshine_streaming,
 }

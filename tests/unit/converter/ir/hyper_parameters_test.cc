@@ -11,16 +11,17 @@ namespace {
 HyperParameters Of(const char* json) { return HyperParameters(nlohmann::json::parse(json), "hparams"); }
 
 TEST_CASE("settings are read by type") {
-  HyperParameters settings = Of(R"({"width": 8, "rate": 0.5, "causal": true, "act": "gelu", "list": [1, 2],
+  HyperParameters settings =
+      Of(R"({"width": 8, "rate": 0.5, "causal": true, "act": "gelu", "list": [1, 2], "lists": [[6, 3], []],
                                     "part": {"depth": 3}, "parts": [{"n": 1}, {"n": 2}], "absent": null})");
   CHECK(settings.Integer("width") == 8);
   CHECK(settings.Number("rate") == 0.5);
   CHECK(settings.FlagOr("causal", false));
   CHECK(settings.Text("act") == "gelu");
   CHECK(settings.Integers("list") == std::vector<int64_t>{1, 2});
-  CHECK(settings.IntegerForEach("list", 2, 0) == std::vector<int64_t>{1, 2});
-  CHECK(settings.IntegerForEach("width", 3, 0) == std::vector<int64_t>{8, 8, 8});
-  CHECK(settings.IntegerForEach("absent", 2, 4) == std::vector<int64_t>{4, 4});
+  CHECK(settings.IntegersFor("list", 2) == std::vector<int64_t>{1, 2});
+  CHECK(settings.IntegersFor("width", 3) == std::vector<int64_t>{8, 8, 8});
+  CHECK(settings.IntegerLists("lists") == std::vector<std::vector<int64_t>>{{6, 3}, {}});
   CHECK(settings.Section("part").Integer("depth") == 3);
   const std::vector<HyperParameters*> parts = settings.Sections("parts");
   REQUIRE(parts.size() == 2);
@@ -36,6 +37,9 @@ TEST_CASE("the first misfit is kept, with its path") {
   CHECK(settings.Integer("width") == 1);
   CHECK(settings.Integer("height") == 1);
   CHECK(std::string(settings.status().message()).find("hparams.width") != std::string::npos);
+  HyperParameters flat = Of(R"({"lists": [1, 2]})");
+  CHECK(flat.IntegerLists("lists").size() == 2);
+  CHECK(std::string(flat.status().message()).find("hparams.lists") != std::string::npos);
   HyperParameters nested = Of(R"({"part": {"depth": "three"}})");
   nested.Section("part").Integer("depth");
   CHECK(std::string(nested.Finish().message()).find("hparams.part.depth") != std::string::npos);
