@@ -41,9 +41,29 @@ bool Selects(const ir::KeySelection& selection, int64_t own, int64_t key,
       return std::ranges::find(listed, key) != listed.end();
     case ir::SelectionKind::kPooled:
     case ir::SelectionKind::kBlocks:
+    case ir::SelectionKind::kPaired:
+    case ir::SelectionKind::kSummaries:
       break;
   }
   throw std::runtime_error("IR interpreter: a selection that is not interpreted");
+}
+
+struct Lengths {
+  int64_t queries, keys;
+};
+
+// Paired, of the query with the number `query`.
+bool IsPaired(const ir::KeySelection& pairs, const Lengths& lengths, int64_t query, int64_t key) {
+  const int64_t front = lengths.keys - lengths.queries, block = query / pairs.step;
+  if (key >= front) return (key - front) / pairs.step == block;
+  return key / pairs.count == std::min(block, front / pairs.count - 1);
+}
+
+// Summaries: the last key stands for the `step` positions that end with the last query, and so on backwards.
+bool IsSummarized(const ir::KeySelection& summaries, const Lengths& lengths, int64_t query, int64_t key) {
+  if (key < summaries.count) return true;
+  const int64_t last_position = lengths.queries - 1 - (lengths.keys - 1 - key) * summaries.step;
+  return last_position <= query;
 }
 
 int64_t TimesListed(const ir::KeySelection& table, int64_t own, int64_t key) {
@@ -55,8 +75,8 @@ int64_t TimesListed(const ir::KeySelection& table, int64_t own, int64_t key) {
 }
 
 // How often the query sees the key.
-int64_t TimesSeen(const ir::Attention& attention, int64_t head, int64_t own, int64_t key,
-                  const std::vector<int64_t>& listed) {
+int64_t TimesSeen(const ir::Attention& attention, int64_t head, const Lengths& lengths, int64_t own,
+                  int64_t key, const std::vector<int64_t>& listed) {
   if (attention.pattern == ir::PatternKind::kFull) return 1;
   if (attention.pattern == ir::PatternKind::kCausal) return key <= own ? 1 : 0;
   const ir::HeadPattern& pattern =
@@ -67,8 +87,11 @@ int64_t TimesSeen(const ir::Attention& attention, int64_t head, int64_t own, int
       if (Selects(pattern.selections[0], own, other, listed)) return 0;
     }
   }
-  if (pattern.selections[0].kind == ir::SelectionKind::kBlocks)
-    return TimesListed(pattern.selections[0], own, key);
+  const ir::KeySelection& first = pattern.selections[0];
+  const int64_t query = own - (lengths.keys - lengths.queries);
+  if (first.kind == ir::SelectionKind::kBlocks) return TimesListed(first, own, key);
+  if (first.kind == ir::SelectionKind::kPaired) return IsPaired(first, lengths, query, key);
+  if (first.kind == ir::SelectionKind::kSummaries) return IsSummarized(first, lengths, query, key);
   return std::ranges::any_of(pattern.selections, [&](const ir::KeySelection& selection) {
     return Selects(selection, own, key, listed);
   });
@@ -126,7 +149,8 @@ void IrInterpreter::Compute(const ir::Attention& attention, const std::vector<Ma
         double score = 0;
         for (int64_t c = 0; c < width; ++c) score += q.At(row, q_begin + c) * keys[c];
         const double* values = key < 0 ? keys + k.cols : &v.At(key, kv_begin);
-        pairs.insert(pairs.end(), static_cast<size_t>(TimesSeen(attention, head, row + shift, key, listed)),
+        const int64_t times = TimesSeen(attention, head, {q.rows, k.rows}, row + shift, key, listed);
+        pairs.insert(pairs.end(), static_cast<size_t>(times),
                      Pair{score * static_cast<double>(attention.scale), values});
       }
       WeightedSum(pairs, width, result.data() + row * q.cols + q_begin);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "converter/ir/dim.h"
 #include "tests/unit/runtime/ops/op_testing.h"
 
 namespace earshot::test {
@@ -78,6 +79,37 @@ TEST_CASE("Attention with every kind of selection") {
     const ir::HeadPattern other = {.selections = {local}, .causal = true};
     CHECK(DifferenceFromOracle(GraphOf(WithHeads({head, other, other, head})), {Call(rows)}) < kTolerance);
   }
+}
+
+// As GraphOf, with keys [in_front + a key for every `step` queries, rounded down].
+ir::Graph GraphWithKeysInFront(const ir::Attention& attention, int64_t in_front, int64_t step) {
+  return OneMethod([&](ir::Graph&, ir::MethodBuilder& method) {
+    const Dim rows = Dim::Of(method.AddSymbol("length", 40)),
+              keys = AddAndDivide(rows, in_front * step, step);
+    const auto input = [&](const char* name, Dim length, int64_t heads) {
+      return method.AddInput({.name = name, .rows = length, .cols = Dim::Fixed(heads * kDim)});
+    };
+    const std::vector<int> inputs = {input("q", rows, kHeads), input("k", keys, kKvHeads),
+                                     input("v", keys, kKvHeads)};
+    method.MakeOutput(method.Apply("op", attention, inputs), "out");
+  });
+}
+
+double DifferenceWithKeysInFront(const ir::HeadPattern& head, int64_t rows, int64_t in_front, int64_t step) {
+  MethodCall call = Call(rows);
+  for (const char* name : {"k", "v"})
+    call.inputs[name] = Noise((in_front + rows / step) * kKvHeads * kDim, static_cast<uint32_t>(name[0]));
+  return DifferenceFromOracle(GraphWithKeysInFront(WithHeads({head}), in_front, step), {call});
+}
+
+TEST_CASE("Attention with keys that stand for others, in front of the queries' own") {
+  const int64_t rows = GENERATE(1, 5, 40), in_front = GENERATE(4, 12), step = GENERATE(1, 4);
+  const bool causal = GENERATE(false, true);
+  const ir::KeySelection paired = {.kind = SelectionKind::kPaired, .count = 4, .step = 8};
+  CHECK(DifferenceWithKeysInFront({.selections = {paired}, .causal = causal}, rows, in_front, 1) <
+        kTolerance);
+  const ir::KeySelection summaries = {.kind = SelectionKind::kSummaries, .count = in_front, .step = step};
+  CHECK(DifferenceWithKeysInFront({.selections = {summaries}}, rows, in_front, step) < kTolerance);
 }
 
 TEST_CASE("Attention that avoids the query's own key") {
