@@ -1,9 +1,12 @@
 // `earshot inspect MODEL`: what is in a model file and how much memory it takes.
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "platform/cli/attention_picture.h"
 #include "platform/cli/commands.h"
 #include "platform/cli/common_options.h"
 #include "platform/cli/console.h"
@@ -14,6 +17,7 @@
 #include "platform/cli/output.h"
 #include "platform/cli/speech_model.h"
 #include "platform/cli/tensor_file.h"
+#include "platform/files/atomic_file.h"
 #include "platform/files/input_files.h"
 
 namespace earshot::cli {
@@ -24,7 +28,9 @@ struct Options {
   size_t num_threads = 0;
   std::string packed_weights;
   bool json = false;
-  std::string tensors;  // file to write
+  std::string tensors;    // file to write
+  std::string attention;  // picture to write
+  int64_t num_tokens = 256;
 };
 
 // kInvalidModel where the weights are damaged.
@@ -58,13 +64,32 @@ Status WriteTensors(const Options& options) {
   return WriteTensorFile(options.tensors, ModelTensors(model.program()));
 }
 
-int Run(const Options& options) {
-  if (!options.tensors.empty()) {
-    const Status status = WriteTensors(options);
-    if (status.ok()) return kExitOk;
-    GetConsole().Error(status);
-    return kExitFailure;
+Status WriteAttention(const Options& options) {
+  EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model, LoadedModel::Load(options.model, {.num_threads = 1}));
+  InputFiles files;
+  files.Add(options.model);
+  EARSHOT_RETURN_IF_ERROR(files.Check(options.attention));
+  EARSHOT_ASSIGN_OR_RETURN(const std::vector<AttentionPanel> panels,
+                           AttentionPanels(model.program(), options.num_tokens));
+  if (panels.empty()) {
+    return Status::Error(
+        StatusCode::kInvalidArgument,
+        "%s: nothing to draw: no op of the kind Attention, whose patterns stand in the file; "
+        "clusters are made while a model runs, and linear attention selects no keys",
+        options.model.c_str());
   }
+  return WriteFileAtomically(options.attention, {AttentionSvg(panels)});
+}
+
+int ExitCodeOf(const Status& status) {
+  if (status.ok()) return kExitOk;
+  GetConsole().Error(status);
+  return kExitFailure;
+}
+
+int Run(const Options& options) {
+  if (!options.tensors.empty()) return ExitCodeOf(WriteTensors(options));
+  if (!options.attention.empty()) return ExitCodeOf(WriteAttention(options));
   const auto report = Inspect(options);
   if (!report.ok()) {
     GetConsole().Error(report.status());
@@ -86,6 +111,15 @@ void AddInspectCommand(CLI::App& app, Command& chosen) {
   command.add_flag("--json", options->json, "print JSON");
   command.add_option("--tensors", options->tensors,
                      "write the weights, dequantized, to this safetensors file, and print nothing");
+  command
+      .add_option("--attention", options->attention,
+                  "draw which keys the queries of each head see into this SVG file, and print nothing")
+      ->excludes("--tensors");
+  command
+      .add_option("--attention-tokens", options->num_tokens,
+                  "queries of the picture of --attention [1..4096]")
+      ->check(CLI::Range(1, 4096).description(""))
+      ->capture_default_str();
   command.callback([options, &chosen] { chosen = [options] { return Run(*options); }; });
 }
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "platform/cli/attention_text.h"
 #include "platform/cli/printable.h"
 #include "runtime/core/dtype.h"
 
@@ -83,84 +84,6 @@ std::string ConvolutionText(const fb::Conv1d& conv) {
   const std::string activation = ActivationText(conv.activation());
   return "kernel " + std::to_string(conv.kernel()) + ", stride " + std::to_string(conv.stride()) +
          ", padding " + std::to_string(conv.padding()) + (activation.empty() ? "" : ", " + activation);
-}
-
-// As earshot-convert reads it (converter/patterns/head_pattern_text.h), as far as it reads patterns.
-std::string SelectionText(const fb::KeySelection& selection) {
-  const auto number = [](uint32_t n) { return ":" + std::to_string(n); };
-  switch (selection.kind()) {
-    case fb::SelectionKind::All:
-      return "full";
-    case fb::SelectionKind::Local:
-      return "local" + number(selection.left()) +
-             (selection.right() == selection.left() ? "" : number(selection.right()));
-    case fb::SelectionKind::Global:
-      return "global" + number(selection.count());
-    case fb::SelectionKind::Strided:
-      return "strided" + number(selection.step()) +
-             (selection.offset() == 0 && selection.width() == 1 ? "" : number(selection.offset())) +
-             (selection.width() == 1 ? "" : number(selection.width()));
-    case fb::SelectionKind::Pooled:
-      return "pooled" + number(selection.step());
-    case fb::SelectionKind::Bucket:
-      return "bucket" + number(selection.step()) + number(selection.left()) + number(selection.right());
-    case fb::SelectionKind::Dilated:
-      return "dilated" + number(selection.step()) + number(selection.left()) + number(selection.right());
-    case fb::SelectionKind::Listed:
-      return "listed";
-    case fb::SelectionKind::Blocks:
-      return "blocks" + number(selection.step());
-    case fb::SelectionKind::Paired:
-      return "paired" + number(selection.step()) + number(selection.count());
-    case fb::SelectionKind::Summaries:
-      return "summaries" + number(selection.step()) + number(selection.count());
-  }
-  return "";
-}
-
-std::string HeadText(const fb::HeadPattern& head) {
-  std::string text;
-  for (const fb::KeySelection* selection : *head.selections())
-    text += (text.empty() ? "" : "+") + SelectionText(*selection);
-  return head.causal() ? text + "+causal" : text;
-}
-
-// "local:64", or each pattern with its heads: "0-2,5 local:64, 3-4 full".
-std::string HeadsText(const fb::Attention& attention) {
-  std::vector<std::string> texts;
-  for (const fb::HeadPattern* head : *attention.heads()) texts.push_back(HeadText(*head));
-  if (texts.size() == 1) return texts.front();
-  std::string text;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    if (std::find(texts.begin(), texts.begin() + static_cast<std::ptrdiff_t>(i), texts[i]) !=
-        texts.begin() + static_cast<std::ptrdiff_t>(i)) {
-      continue;
-    }
-    std::string where;
-    for (size_t begin = i, end; begin < texts.size(); begin = end) {
-      end = begin + 1;
-      if (texts[begin] != texts[i]) continue;
-      while (end < texts.size() && texts[end] == texts[i]) ++end;
-      where += (where.empty() ? "" : ",") + std::to_string(begin);
-      if (end - begin > 1) where += "-" + std::to_string(end - 1);
-    }
-    text += (text.empty() ? "" : ", ") + where + " " + texts[i];
-  }
-  return text;
-}
-
-std::string AttentionText(const fb::Attention& attention) {
-  std::string text = std::to_string(attention.num_heads()) + " heads";
-  if (attention.num_kv_heads() != attention.num_heads())
-    text += " on " + std::to_string(attention.num_kv_heads());
-  if (attention.pattern() == fb::PatternKind::Heads) {
-    text += ": " + HeadsText(attention);
-  } else {
-    text += ", " + LowerCase(fb::EnumNamePatternKind(attention.pattern()));
-  }
-  if (attention.past()) text += ", with the past";
-  if (attention.arithmetic() == fb::AttentionArithmetic::F32) return text;
-  return text + ", " + LowerCase(fb::EnumNameAttentionArithmetic(attention.arithmetic()));
 }
 
 std::string AttributesText(const fb::Op& op) {

@@ -115,7 +115,7 @@ class PooledHeads {
           .order = nullptr,
           .begin = 0,
           .step = 1,
-          .scales = ScalesOfHead(is_key ? operands.k_scales : operands.v_scales, kv_head)};
+          .scales = ColumnsIfThere(is_key ? operands.k_scales : operands.v_scales, kv_head, 1)};
       const int64_t length = PoolLengthOf(pattern_, shape_, kv_head), num_keys = rows.matrix.rows;
       for (int64_t i = 0; i < NumPooledKeys(num_keys, length); ++i)
         Pool(rows, GroupOf(i, num_keys, length), Begin(part) + i * shape_.head_dim);

@@ -157,20 +157,10 @@ struct AttentionHead {
   }
 };
 
-// The scales of one key head. Keys and values of other types than int8_t have none: what is absent has no
-// columns either.
-inline Matrix<const float> ScalesOfHead(const Matrix<const float>& scales, int64_t kv_head) {
-  return scales.data == nullptr ? scales : scales.Columns(kv_head, 1);
-}
-
-// The columns of one key head in the ring of past keys or values, where there is one.
+// Some columns of an operand that may be absent: what is absent has no columns either.
 template <class T>
-Matrix<const T> PastOfHead(const Matrix<const T>& past, int64_t kv_head, int64_t dim) {
-  return past.data == nullptr ? past : past.Columns(kv_head * dim, dim);
-}
-
-inline Matrix<float> LogSumsOfHead(const Matrix<float>& log_sums, int64_t head) {
-  return log_sums.data == nullptr ? log_sums : log_sums.Columns(head, 1);
+Matrix<T> ColumnsIfThere(const Matrix<T>& matrix, int64_t begin, int64_t count) {
+  return matrix.data == nullptr ? matrix : matrix.Columns(begin, count);
 }
 
 // AttentionOperands::log_sums of a row whose exponentials, 2^(score - max) to base 2, sum up to `sum`.
@@ -186,18 +176,18 @@ AttentionHead<T> MakeHead(const AttentionParams& params, const AttentionOperands
   return {.q = operands.q.Columns(head * dim, dim),
           .k = operands.k.Columns(kv_head * dim, dim),
           .v = operands.v.Columns(kv_head * dim, dim),
-          .k_scales = ScalesOfHead(operands.k_scales, kv_head),
-          .v_scales = ScalesOfHead(operands.v_scales, kv_head),
+          .k_scales = ColumnsIfThere(operands.k_scales, kv_head, 1),
+          .v_scales = ColumnsIfThere(operands.v_scales, kv_head, 1),
           .out = operands.out.Columns(head * dim, dim),
-          .log_sums = LogSumsOfHead(operands.log_sums, head),
+          .log_sums = ColumnsIfThere(operands.log_sums, head, 1),
           .pattern = params.pattern,
           .order = params.pattern->Order(head, operands.q.rows, operands.k.rows),
           .head = head,
           .scale = params.scale,
           .listed = operands.listed,
           .past = operands.past,
-          .past_k = PastOfHead(operands.past_k, kv_head, dim),
-          .past_v = PastOfHead(operands.past_v, kv_head, dim),
+          .past_k = ColumnsIfThere(operands.past_k, kv_head * dim, dim),
+          .past_v = ColumnsIfThere(operands.past_v, kv_head * dim, dim),
           .pooled_k = {},
           .pooled_v = {}};
 }

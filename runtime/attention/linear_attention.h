@@ -50,6 +50,10 @@ void ClearSums(const LinearAttentionParams& params, const LinearAttentionOperand
 void AttendLinear(const LinearAttentionParams& params, const LinearAttentionOperands& operands,
                   const ThreadPool& pool);
 
+// The scalar twin: the same, for tests.
+void AttendLinearReference(const LinearAttentionParams& params, const LinearAttentionOperands& operands,
+                           const ThreadPool& pool);
+
 }  // namespace earshot
 
 #endif  // EARSHOT_RUNTIME_ATTENTION_LINEAR_ATTENTION_H_

@@ -7,8 +7,11 @@ import pathlib
 import re
 import subprocess
 import unittest
+import xml.etree.ElementTree
 
 from support import BECKETT, EMULATOR, TINY, EarshotTest, command, earshot
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 class Doctor(EarshotTest):
@@ -38,6 +41,18 @@ class Doctor(EarshotTest):
 
 
 class Inspect(EarshotTest):
+
+    def test_attention_is_drawn(self):
+        picture = self.folder / "attention.svg"
+        result = earshot("inspect", TINY, "--attention", picture, "--attention-tokens", "32")
+        self.assert_ok(result)
+        self.assertEqual(result.stdout, "")
+        texts = [element.text for element in xml.etree.ElementTree.parse(picture).getroot().iter(f"{SVG}text")]
+        self.assertIn("full", texts)
+        self.assertIn("causal", texts)
+        self.assertIn("32 queries, 32 keys, 100.0 % of the pairs", texts)
+        self.assertIn("32 queries, 32 keys, 51.6 % of the pairs", texts)  # 33 / 64
+        self.assert_fails(earshot("inspect", TINY, "--attention", TINY), 1, "replace")
 
     def test_json_says_what_the_model_is(self):
         result = earshot("inspect", TINY, "--json")
