@@ -10,6 +10,7 @@ import json
 import math
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,10 @@ from tensors import Tensor
 # What counts as the same number: a few times the rounding of the reference itself, at least 1e-5 of the output's scale.
 NOISE_FACTOR = 4.0
 SCALE_FACTOR = 1e-5
+# Where a case does not state that rounding, it is measured: how far the outputs move when every weight and every input is
+# rounded once more, up or down by half a unit in the last place, in this many ways.
+NOISE_RUNS = 4
+HALF_A_UNIT = 2.0**-24
 # What stands for an infinite number in expected outputs.
 INFINITE = 1e29
 
@@ -30,26 +35,32 @@ EXIT_SKIPPED = 77
 class Case:
     """The files of a case, and the programs to run it with."""
 
-    def __init__(self, folder, programs, weights, work_folder):
-        self.folder, self.programs, self.work_folder = folder, programs, work_folder
+    def __init__(self, folder, programs, weights, work_folder, noise_seed=None):
+        """With a seed its weights and inputs are rounded once more."""
+        self.folder, self.programs, self.work_folder, self.weights_type = folder, programs, work_folder, weights
         self.config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.hparams = self.config["hparams"]
         self.inputs = tensors.read(folder / "inputs.safetensors")
         self.expected = tensors.read(folder / "expected.safetensors")
         self.model = work_folder / "case.earshot"
-        self._run(programs / "earshot-convert", self._checkpoint(), "-o", self.model, "--weights", weights, "--quiet")
+        noise = random.Random(noise_seed) if noise_seed is not None else None
+        if noise:
+            self.inputs = {name: shaken(tensor, noise) for name, tensor in self.inputs.items()}
+        self._run(programs / "earshot-convert", self._checkpoint(noise), "-o", self.model, "--weights", weights, "--quiet")
         self.num_runs = 0
 
-    def _checkpoint(self):
-        """The folder to convert: that of the case, or a copy with the pinned choices among the weights."""
+    def _checkpoint(self, noise):
+        """The folder to convert: that of the case, or a copy with the pinned choices among the weights, or with noise."""
         names = families.pinned(self.config["reference"], self.hparams)
-        if not names:
+        if not names and not noise:
             return self.folder
         copy = self.work_folder / self.folder.name
         copy.mkdir()
         (copy / "config.json").write_bytes((self.folder / "config.json").read_bytes())
         file = self.folder / "model.safetensors"
         weights = tensors.read(file) if file.exists() else {}
+        if noise:
+            weights = {name: shaken(tensor, noise) for name, tensor in weights.items()}
         weights.update({name: {**self.inputs, **self.expected}[name].as_type("F32") for name in names})
         tensors.write(copy / "model.safetensors", weights)
         return copy
@@ -85,14 +96,24 @@ class Case:
         return [{name: tensor[row] for name, tensor in inputs.items()} for row in range(count)]
 
 
+def shaken(tensor, noise):
+    """Every number off by half a unit in the last place."""
+    if tensor.is_whole():
+        return tensor
+    return Tensor([value * (1 + noise.choice((-HALF_A_UNIT, HALF_A_UNIT))) for value in tensor.values], tensor.shape, tensor.dtype)
+
+
 class Check:
     """Made outputs against expected ones; `keep` marks the elements along the leading axes that mean something."""
 
-    def __init__(self, case):
-        self.case, self.results = case, {}
+    def __init__(self, case, expected=None):
+        """`expected`: other outputs than those of the case, by name."""
+        self.case, self.expected, self.results, self.made = case, expected or case.expected, {}, {}
+        self.noise = {name: case.config["fp32_vs_fp64_max_abs"].get(name) for name in self.expected}
 
     def compare(self, name, made, keep=None):
-        expected = self.case.expected[name]
+        expected = self.expected[name]
+        self.made[name] = made
         if list(made.shape) != list(expected.shape):
             raise SystemExit(f"{name}: made {made.shape}, expected {expected.shape}")
         share = len(expected.values) // len(keep) if keep else 1
@@ -107,10 +128,13 @@ class Check:
             error = max(error, difference) if difference == difference else math.inf
         self.results[name] = error
 
+    def same_choices(self):
+        return all(error == 0 for name, error in self.results.items() if self.expected[name].is_whole())
+
     def tolerance(self, name):
         if self.case.expected[name].is_whole():
             return 0.0
-        noise = self.case.config["fp32_vs_fp64_max_abs"].get(name) or 0.0
+        noise = self.noise[name] or 0.0
         scale = self.case.config["expected_std"].get(name) or 0.0
         return max(NOISE_FACTOR * noise, SCALE_FACTOR * scale)
 
@@ -121,6 +145,25 @@ class Check:
     def relative(self, name):
         scale = self.case.config["expected_std"].get(name) or 1.0
         return self.results[name] / scale
+
+
+def measure_noise(check, work_folder):
+    """For the outputs whose rounding the case does not state."""
+    missing = [name for name in check.results if check.noise[name] is None and not check.case.expected[name].is_whole()]
+    if not missing:
+        return
+    for name in missing:
+        check.noise[name] = 0.0
+    for seed in range(NOISE_RUNS):
+        folder = work_folder / f"noise{seed}"
+        folder.mkdir()
+        case = Case(check.case.folder, check.case.programs, check.case.weights_type, folder, noise_seed=seed)
+        moved = Check(case, check.made)
+        families.find(case.config["reference"])(case, moved)
+        for name in missing:
+            # Another choice (a token, a bucket) makes other numbers of all that follow: no measure of rounding.
+            if math.isfinite(moved.results[name]) and moved.same_choices():
+                check.noise[name] = max(check.noise[name], moved.results[name])
 
 
 def run_metrics(folder, programs):
@@ -157,6 +200,8 @@ def main():
         case = Case(arguments.case, programs, arguments.weights, pathlib.Path(work_folder))
         check = Check(case)
         families.find(case.config["reference"])(case, check)
+        if arguments.weights == "f32":
+            measure_noise(check, pathlib.Path(work_folder))
     missing = sorted(set(case.expected) - set(check.results))
     worst = max(check.results, key=check.ratio)
     if arguments.verbose:
