@@ -6,6 +6,7 @@
 #include "models/causallm/graph.h"
 #include "models/clusters/graph.h"
 #include "models/crossattention/graph.h"
+#include "models/ctctext/graph.h"
 #include "models/linear/graph.h"
 #include "models/linformer/graph.h"
 #include "models/localattention/graph.h"
@@ -42,6 +43,7 @@ constexpr Architecture kArchitectures[] = {
     {"reformer-pytorch", "LSHAttention", clusters::BuildLshAttention},
     {"reformer-pytorch", "ReformerLM", clusters::BuildReformer},
     {"routing-transformer", "RoutingTransformerLM", clusters::BuildRoutingTransformer},
+    {"earshot", "CtcText", ctctext::Build},
     {"transformers", "WhisperForConditionalGeneration", whisper::BuildReference},
     {"transformers", "YosoModel", yoso::Build},
     {"transformers", "MarianMTModel", marian::Build},

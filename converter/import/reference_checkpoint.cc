@@ -1,6 +1,7 @@
 // Reads the description and hands over to the architecture's graph builder.
 #include "converter/import/reference_checkpoint.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <utility>
@@ -50,6 +51,19 @@ std::map<std::string, std::vector<int64_t>> ExampleShapes(const Json& config) {
   return shapes;
 }
 
+// The tokens in the order of their ids, where the checkpoint names them.
+Result<std::vector<std::string>> Vocabulary(const Json& config) {
+  std::vector<std::string> pieces;
+  const Json* vocabulary = Find(config, "vocabulary");
+  if (vocabulary == nullptr) return pieces;
+  const bool is_list =
+      vocabulary->is_array() && std::ranges::all_of(*vocabulary, [](const Json& x) { return x.is_string(); });
+  if (!is_list)
+    return Status::Error(StatusCode::kInvalidModel, "%s: \"vocabulary\" is no list of texts", kConfig);
+  for (const Json& piece : *vocabulary) pieces.push_back(piece.get<std::string>());
+  return pieces;
+}
+
 }  // namespace
 
 bool IsReferenceDirectory(const std::string& directory) {
@@ -79,6 +93,7 @@ Result<ir::Graph> ImportReferenceModel(const std::string& directory, const std::
                               .weights = *weights};
   EARSHOT_ASSIGN_OR_RETURN(ir::Graph graph, architecture->build(model));
   EARSHOT_RETURN_IF_ERROR(CheckAllUsed(*weights));
+  EARSHOT_ASSIGN_OR_RETURN(graph.tokenizer.pieces, Vocabulary(config));
   graph.metadata["source"] =
       TextOf(*reference, "package") + " " + TextOf(*reference, "version") + ", " + model.architecture;
   return graph;

@@ -25,6 +25,10 @@ Status RunGreedy(const LoopContext& context);
 // with pad, best first; scores.
 Status RunBeam(const LoopContext& context);
 
+// "ctc_greedy": methods [recognize], which puts out "logits" [T, V]. Takes its inputs; settings blank, frames
+// (how many of the logits count; all). Output: tokens [n], the likeliest path without doubles and blanks.
+Status RunCtcGreedy(const LoopContext& context);
+
 // "ctc_nll": methods [recognize], which puts out "logits" [T, V]. Takes its inputs and labels [n]; settings
 // blank, frames (how many of the logits count; all). Output: nll [1], the negative logarithm of the
 // probability of the labels.

@@ -21,7 +21,10 @@
 #include "platform/cli/model_loader.h"
 #include "platform/cli/output.h"
 #include "platform/cli/scorer.h"
+#include "platform/cli/sequence_evaluation.h"
+#include "platform/cli/sequence_model.h"
 #include "platform/cli/speech_model.h"
+#include "platform/cli/token_pairs.h"
 #include "platform/cli/tsv.h"
 #include "platform/files/atomic_file.h"
 #include "platform/files/input_files.h"
@@ -32,6 +35,7 @@ namespace {
 struct Options {
   std::string model;
   std::string manifest;
+  std::string pairs;
   std::string language;
   std::string spelling;
   std::string output;
@@ -191,37 +195,73 @@ Result<int> Evaluate(const Options& options) {
   return run.num_failed > 0 ? kExitFailure : kExitOk;
 }
 
+Result<int> EvaluatePairs(const Options& options) {
+  EARSHOT_ASSIGN_OR_RETURN(std::vector<TokenPair> pairs, ReadTokenPairs(options.pairs));
+  if (options.limit > 0 && pairs.size() > options.limit) pairs.resize(options.limit);
+  InputFiles inputs;
+  for (const std::string& path : {options.model, options.pairs}) inputs.Add(path);
+  if (const Status kept = inputs.Check(options.output); !kept.ok()) {
+    GetConsole().Error(kept);
+    return kExitUsage;
+  }
+  EARSHOT_ASSIGN_OR_RETURN(Files files, OpenFiles(options));
+  EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model,
+                           LoadedModel::Load(options.model, {options.num_threads, options.packed_weights}));
+  EARSHOT_ASSIGN_OR_RETURN(const std::unique_ptr<SequenceModel> sequences, SequenceModel::Create(model));
+  const auto evaluation = EvaluateSequences(*sequences, pairs);
+  if (!evaluation.ok()) return evaluation.status().WithContext("%s", options.pairs.c_str());
+  if (files.output) {
+    EARSHOT_RETURN_IF_ERROR(files.output->Append(SequenceTsv(pairs, evaluation.value())));
+    EARSHOT_RETURN_IF_ERROR(files.output->Commit());
+  }
+  return FinishOutput(WriteStandardOutput(options.json ? SequenceJson(evaluation.value())
+                                                       : SequenceText(evaluation.value())));
+}
+
+int ExitCodeOf(const Result<int>& exit_code) {
+  if (exit_code.ok()) return exit_code.value();
+  GetConsole().Error(exit_code.status());
+  return kExitFailure;
+}
+
 int Start(Options& options) {
   CatchSignals();
   GetConsole().SetQuiet(options.quiet);
+  if (!options.pairs.empty()) return ExitCodeOf(EvaluatePairs(options));
   options.decoding.Finish();
   options.decoding.options.timestamps = !options.no_timestamps;
   if (options.spelling.empty()) {
     GetConsole().Note("without --spelling, British and American spelling count as different words");
   }
-  const auto exit_code = Evaluate(options);
-  if (exit_code.ok()) return exit_code.value();
-  GetConsole().Error(exit_code.status());
-  return kExitFailure;
+  return ExitCodeOf(Evaluate(options));
 }
 
 }  // namespace
 
 void AddEvaluateCommand(CLI::App& app, Command& chosen) {
   auto options = std::make_shared<Options>();
-  CLI::App& command =
-      *app.add_subcommand("evaluate", "Measure word error rate and speed on recordings with transcripts");
+  CLI::App& command = *app.add_subcommand(
+      "evaluate", "Measure error rates and speed on recordings with transcripts, or on texts");
   command.add_option("-m,--model", options->model, "model file made by earshot-convert")
       ->type_name("MODEL")
       ->required();
-  command
+  CLI::Option_group& tables = *command.add_option_group("tables");
+  tables
       .add_option("--manifest", options->manifest,
                   "table of clips: tab-separated, with the columns id, file (relative to the table), "
                   "language, transcript and perhaps source")
-      ->type_name("TSV")
-      ->required();
+      ->type_name("TSV");
+  tables
+      .add_option(
+          "--pairs", options->pairs,
+          "for models from text to text: a table with the columns source and target, their tokens "
+          "separated by spaces; prints cross-entropy with the right tokens given, and error rates and "
+          "BLEU of what the model writes by itself")
+      ->type_name("TSV");
+  tables.require_option(1);
   command.add_option("-l,--language", options->language, "only clips in this language")->type_name("CODE");
-  command.add_option("--limit", options->limit, "only so many clips, the first ones")->type_name("N");
+  command.add_option("--limit", options->limit, "only so many clips or pairs, the first ones")
+      ->type_name("N");
   command
       .add_option("--spelling", options->spelling, "British to American spelling for English, a JSON object")
       ->type_name("JSON");
