@@ -36,7 +36,11 @@ class ConvolutionBlock(nn.Module):
         self.dropout = nn.Dropout(size["dropout"])
 
     def forward(self, x, mask):
-        return (x + self.dropout(F.relu(self.norm(self.conv(x))))) * mask
+        """x [B, T, W]. The convolution as one product of matrices, which trains much faster on a CPU."""
+        kernel = self.conv.kernel_size[0]
+        around = F.pad(x, (0, 0, kernel // 2, kernel // 2)).unfold(1, kernel, 1).flatten(2)
+        out = self.norm((around @ self.conv.weight.flatten(1).T).transpose(1, 2)).transpose(1, 2)
+        return (x + self.dropout(F.relu(out))) * mask
 
 
 class CtcConvolution(nn.Module):
@@ -48,8 +52,8 @@ class CtcConvolution(nn.Module):
         self.output = nn.Linear(size["width"], size["vocabulary"])
 
     def forward(self, source):
-        mask = (source != PAD)[:, None].to(self.output.weight.dtype)  # rows of padding stay zero, as beyond the ends
-        x = self.embed_tokens(source).transpose(1, 2) * mask
+        mask = (source != PAD)[..., None].to(self.output.weight.dtype)  # rows of padding stay zero, as beyond the ends
+        x = self.embed_tokens(source) * mask
         for layer in self.layers:
             x = layer(x, mask)
-        return self.output(x.transpose(1, 2))
+        return self.output(x)

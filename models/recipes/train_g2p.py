@@ -26,7 +26,7 @@ SIZES = {
     "plain": {"vocabulary": len(g2p.VOCABULARY), "width": 128, "heads": 4, "ffn": 256, "encoder_layers": 3, "decoder_layers": 2,
               "positions": 48, "dropout": 0.1},
     "ctc": {"vocabulary": len(g2p.VOCABULARY), "width": 128, "heads": 4, "ffn": 256, "layers": 4, "positions": 48, "dropout": 0.1},
-    "convolution": {"vocabulary": len(g2p.VOCABULARY), "width": 128, "kernel": 5, "layers": 6, "dropout": 0.1},
+    "convolution": {"vocabulary": len(g2p.VOCABULARY), "width": 128, "kernel": 5, "layers": 5, "dropout": 0.1},
 }
 SIZES["scheduled"] = SIZES["plain"]
 

@@ -28,10 +28,12 @@ size_t WorkerThreads::DefaultCount() {
   return std::clamp(CountFastCores(AllowedCores()), size_t{1}, kEnough);
 }
 
-WorkerThreads::WorkerThreads(WorkerThreads&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)) {}
+WorkerThreads::WorkerThreads(WorkerThreads&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)), load_(std::move(other.load_)) {}
 
 WorkerThreads& WorkerThreads::operator=(WorkerThreads&& other) noexcept {
   std::swap(pool_, other.pool_);
+  std::swap(load_, other.load_);
   return *this;
 }
 

@@ -3,6 +3,7 @@
 #define EARSHOT_PLATFORM_THREADS_WORKER_THREADS_H_
 
 #include <cstddef>
+#include <memory>
 
 #include "runtime/core/status.h"
 #include "runtime/core/thread_pool.h"
@@ -26,11 +27,12 @@ class WorkerThreads {
   WorkerThreads& operator=(WorkerThreads&& other) noexcept;
   ~WorkerThreads();
 
-  ThreadPool pool() const { return ThreadPool(pool_); }
+  ThreadPool pool() const { return ThreadPool(pool_, load_.get()); }
 
  private:
-  explicit WorkerThreads(pthreadpool* pool) : pool_(pool) {}
+  explicit WorkerThreads(pthreadpool* pool) : pool_(pool), load_(std::make_unique<WorkerLoad>()) {}
   pthreadpool* pool_ = nullptr;  // nullptr: one thread, the caller's
+  std::unique_ptr<WorkerLoad> load_;
 };
 
 }  // namespace earshot

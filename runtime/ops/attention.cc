@@ -77,7 +77,7 @@ class AttentionKernel final : public OpKernel {
     if (beside_.has_list) EARSHOT_RETURN_IF_ERROR(CheckList(operands));
     switch (operands.inputs[1].dtype) {
       case DType::kI8:
-        Attend(params_, Int8Operands(operands), context.workspace, context.pool);
+        Attend(params_, Int8Operands(operands), context.workspace, Workers(operands, context));
         break;
       case DType::kF16:
         Run<Float16>(operands, context);
@@ -187,13 +187,20 @@ class AttentionKernel final : public OpKernel {
     return views;
   }
 
+  // As if every query saw every key.
+  static ThreadPool Workers(const OpOperands& operands, const EvalContext& context) {
+    const MatrixView& q = operands.inputs[0];
+    return context.pool.For(2 * q.rows * operands.inputs[1].rows * q.cols);
+  }
+
   template <class T>
   void Run(const OpOperands& operands, const EvalContext& context) const {
     const AttentionOperands<T> views = Views<T>(operands);
+    const ThreadPool workers = Workers(operands, context);
     if (is_int8_) {
-      AttendInt8(params_, views, context.workspace, context.pool);
+      AttendInt8(params_, views, context.workspace, workers);
     } else {
-      Attend(params_, views, context.workspace, context.pool);
+      Attend(params_, views, context.workspace, workers);
     }
   }
 

@@ -69,7 +69,8 @@ class LinearAttentionKernel final : public OpKernel {
                                            .out = operands.outputs[0].As<float>(),
                                            .sums = sums};
     if (!has_state) ClearSums(params_, views);
-    AttendLinear(params_, views, context.pool);
+    const int64_t head_dim = views.v.cols / params_.num_heads;
+    AttendLinear(params_, views, context.pool.For((views.q.rows + views.k.rows) * views.q.cols * head_dim));
     return Status::Ok();
   }
 

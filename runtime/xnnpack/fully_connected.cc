@@ -293,10 +293,11 @@ Status FullyConnected::CreateFromStored(const PartSetup& setup, std::span<const 
 Status FullyConnected::Run(Matrix<const float> in, Matrix<float> out, std::span<std::byte> workspace,
                            const ThreadPool& pool) {
   if (in.rows == 0) return Status::Ok();
-  if (!IsQuantized(params_.weight_dtype)) return RunParts(in.data, in.rows, out, pool);
+  const ThreadPool workers = pool.For(in.rows * in.cols * out.cols);
+  if (!IsQuantized(params_.weight_dtype)) return RunParts(in.data, in.rows, out, workers);
   const Quantized quantized = QuantizedIn(workspace);
-  EARSHOT_RETURN_IF_ERROR(QuantizeRows(in, quantized, pool));
-  return RunQuantized(quantized, in.rows, out, pool);
+  EARSHOT_RETURN_IF_ERROR(QuantizeRows(in, quantized, workers));
+  return RunQuantized(quantized, in.rows, out, workers);
 }
 
 Status FullyConnected::RunParts(const float* in, int64_t rows, Matrix<float> out, const ThreadPool& pool) {

@@ -1,6 +1,7 @@
 // Worker threads do every task once, and cost nothing while there are none.
 #include "platform/threads/worker_threads.h"
 
+#include <pthreadpool.h>
 #include <time.h>
 
 #include <array>
@@ -8,6 +9,9 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <chrono>
+#include <cstdint>
+#include <limits>
+#include <memory>
 #include <thread>
 
 namespace earshot {
@@ -55,6 +59,35 @@ TEST_CASE("workers sleep when there is nothing to do") {
     cpu_ms += CpuMilliseconds() - begin_ms;
   }
   CHECK(cpu_ms < 5 * kPauses);
+}
+
+constexpr int64_t kForever_ns = std::numeric_limits<int64_t>::max();
+
+TEST_CASE("little work is not shared, and under load not even some") {
+  const std::unique_ptr<pthreadpool, decltype(&pthreadpool_destroy)> workers(pthreadpool_create(2),
+                                                                             &pthreadpool_destroy);
+  WorkerLoad load;
+  const ThreadPool pool(workers.get(), &load);
+  load.Assume(false, kForever_ns);
+  CHECK(pool.For(1000).num_threads() == 1);
+  CHECK(pool.For(1'000'000).num_threads() == 2);
+  CHECK(pool.For(1'000'000'000).num_threads() == 2);
+  load.Assume(true, kForever_ns);
+  CHECK(pool.For(1000).num_threads() == 1);
+  CHECK(pool.For(1'000'000).num_threads() == 1);
+  CHECK(pool.For(1'000'000'000).num_threads() == 2);
+  CHECK(ThreadPool().For(1'000'000'000).num_threads() == 1);
+}
+
+TEST_CASE("the load is asked of the workers when what was known is old") {
+  const std::unique_ptr<pthreadpool, decltype(&pthreadpool_destroy)> workers(pthreadpool_create(2),
+                                                                             &pthreadpool_destroy);
+  WorkerLoad load;
+  load.Assume(true, kForever_ns);
+  CHECK(load.IsHigh(workers.get()));
+  load.Assume(true, 0);
+  const bool found = load.IsHigh(workers.get());  // whatever it is on this machine
+  CHECK(load.IsHigh(workers.get()) == found);     // within milliseconds: remembered, not asked
 }
 
 }  // namespace
