@@ -272,9 +272,11 @@ Result<ir::Graph> ImportFamily(const std::string& directory, const std::string& 
   graph.tokenizer = std::move(tokenizer);
   graph.metadata["source"] = "huggingface";
   // Of a recording: Wav2Vec2FeatureExtractor brings it to zero mean and unit variance, if it says so.
-  if (const Json* normalizes = Find(preprocessor, "do_normalize");
-      normalizes != nullptr && *normalizes == true)
-    graph.metadata["do_normalize"] = "true";
+  const Json* normalizes = Find(preprocessor, "do_normalize");
+  for (ir::Loop& loop : graph.loops) {
+    if (normalizes != nullptr && *normalizes == true && loop.driver == "ctc_nll")
+      loop.settings["normalize"] = 1;
+  }
   return graph;
 }
 
