@@ -96,7 +96,16 @@ const std::vector<Family>& Families() {
        .ignored = R"(["gradient_checkpointing", "sep_token_id"])",
        .prefix = "longformer.",
        .dropped = {"lm_head.*", "longformer.pooler.*", "pooler.*", "*.position_ids", "classifier.*",
-                   "qa_outputs.*"}}};
+                   "qa_outputs.*"}},
+      // Its last block is that of the longest input: shorter ones count as padded up to it.
+      {.model_type = "big_bird",
+       .architecture = "BigBirdModel",
+       .tokenizer = TokenizerKind::kNone,
+       .required = R"({"is_encoder_decoder": false, "is_decoder": false, "add_cross_attention": false})",
+       .ignored = R"(["gradient_checkpointing", "classifier_dropout", "tie_word_embeddings"])",
+       .prefix = "bert.",
+       .dropped = {"cls.*", "bert.pooler.*", "pooler.*", "*.position_ids", "classifier.*",
+                   "qa_classifier.*"}}};
   return families;
 }
 

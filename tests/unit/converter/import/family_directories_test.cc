@@ -120,6 +120,18 @@ TEST_CASE("Longformer directories need no vocabulary") {
   CheckSame(graph.value(), directory.ImportCase().value());
 }
 
+TEST_CASE("BigBird directories need no vocabulary") {
+  FamilyDirectory directory("bigbird", "big_bird");
+  directory.config.erase("padded_length");
+  directory.config["attention_type"] = "block_sparse";
+  directory.config["is_decoder"] = false;
+  const auto graph = directory.Import();
+  REQUIRE(graph.ok());
+  CHECK(graph.value().methods.size() == 2);  // the blocks drawn at random belong to training
+  directory.config["attention_type"] = "original_full";
+  CHECK_THAT(directory.Import().status().message(), ContainsSubstring("attention_type"));
+}
+
 TEST_CASE("what a directory lacks, or asks for in vain, is named") {
   FamilyDirectory directory("wav2vec2-ctc", "wav2vec2");
   CHECK_THAT(directory.Import().status().message(), ContainsSubstring("vocab.json"));
