@@ -24,7 +24,6 @@ struct Config {
   bool scales_embedding = false;
   bool shares_embeddings = true;
   int64_t start = 0, end_of_text = 0, padding = 0;
-  std::vector<int64_t> forbidden;  // tokens that are never written
 };
 
 struct Caches {
@@ -105,23 +104,13 @@ class Decoder {
     for (int64_t layer = 0; layer < config_.decoder_layers; ++layer) x = Block(layer, x);
     const int table =
         layers_.weights().Matrix(TokenTable(config_, "decoder"), config_.vocabulary, config_.width);
-    const int bias = OutputBias();
+    const int bias =
+        layers_.weights().Matrix("final_logits_bias", {1, config_.vocabulary}, 1, config_.vocabulary);
     const int logits = layers_.Dense("logits", x, table, bias);
     if (layers_.status().ok()) method_.MakeOutput(logits, "logits");
   }
 
  private:
-  int OutputBias() {
-    constexpr const char* kName = "final_logits_bias";
-    if (const int bias = layers_.weights().Find(kName); bias != ir::kNone) return bias;
-    constexpr float kNever = -1e9f;
-    std::vector<float> values = layers_.weights().Take(kName, {1, config_.vocabulary});
-    for (const int64_t token : config_.forbidden) {
-      if (static_cast<size_t>(token) < values.size()) values[static_cast<size_t>(token)] = kNever;
-    }
-    return layers_.weights().Add(kName, 1, config_.vocabulary, std::move(values));
-  }
-
   int Block(int64_t layer, int x) {
     const std::string name = Layer("decoder", layer);
     const KeyValueCache& self = caches_.self[static_cast<size_t>(layer)];
@@ -182,17 +171,7 @@ Result<Config> ReadConfig(ir::HyperParameters& settings) {
                    .padding = settings.Integer("pad_token_id", {0, 1 << 24})};
   EARSHOT_ASSIGN_OR_RETURN(config.activation,
                            blocks::ActivationNamed(settings.TextOr("activation_function", "swish")));
-  std::vector<std::vector<int64_t>> forbidden;
-  if (settings.Has("bad_words_ids")) forbidden = settings.IntegerLists("bad_words_ids", {0, 1 << 24});
   EARSHOT_RETURN_IF_ERROR(settings.Finish());
-  for (const std::vector<int64_t>& words : forbidden) {
-    if (words.size() != 1) {
-      return Status::Error(
-          StatusCode::kUnsupported,
-          "\"bad_words_ids\" has a phrase of %zu tokens; only single tokens can be forbidden", words.size());
-    }
-    config.forbidden.push_back(words[0]);
-  }
   for (const int64_t heads : {config.encoder_heads, config.decoder_heads}) {
     if (config.width % heads == 0) continue;
     return Status::Error(StatusCode::kInvalidModel, "a width of %lld cannot be split into %lld heads",

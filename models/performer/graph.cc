@@ -7,9 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "models/blocks/key_selection.h"
 #include "models/blocks/layers.h"
-#include "models/blocks/rotary.h"
 
 namespace earshot::performer {
 namespace {
@@ -25,14 +23,12 @@ constexpr float kKeyEpsilon = 1e-6f;
 struct Config {
   int64_t vocabulary = 0, width = 0, depth = 0, heads = 0, head_dim = 0, features = 0, ffn_factor = 4,
           max_length = 0;
-  int64_t local_heads = 0, local_window = 0;  // the last heads: buckets of keys, and the one before
   bool is_causal = false, is_generalized = false, has_rotary = true, is_reversible = false;
   bool has_scale_norm = false, has_rezero = false, shifts_tokens = false, gates_ffn = false,
        ties_embedding = false;
   bool masks_keys = false;  // else only values
 
   int64_t inner() const { return heads * head_dim; }
-  int64_t linear_heads() const { return heads - local_heads; }
 };
 
 // [rows, width] rows of a table that is computed.
@@ -55,13 +51,12 @@ int Rotate(Layers& layers, const Config& config, const std::string& name, int in
   const int cosine_rows =
       TableRows(layers, "rotary_cosines", config.max_length, pairs, std::move(cosines), in);
   const int sine_rows = TableRows(layers, "rotary_sines", config.max_length, pairs, std::move(sines), in);
-  const ir::Rotary rotary = {.num_heads = static_cast<uint32_t>(config.linear_heads()), .interleaved = true};
+  const ir::Rotary rotary = {.num_heads = static_cast<uint32_t>(config.heads), .interleaved = true};
   return layers.status().ok() ? layers.method().Apply(name, rotary, {in, cosine_rows, sine_rows}) : ir::kNone;
 }
 
 int AddToFeatures(Layers& layers, const Config& config, const std::string& name, int in, double summand) {
-  const int row =
-      layers.weights().Filled(static_cast<float>(summand), config.linear_heads() * config.features);
+  const int row = layers.weights().Filled(static_cast<float>(summand), config.heads * config.features);
   return layers.status().ok() ? layers.Add(name, in, layers.Constant(row)) : ir::kNone;
 }
 
@@ -72,7 +67,7 @@ enum class Side { kQueries, kKeys };
 int Features(Layers& layers, const Config& config, const std::string& source, const std::string& name, int in,
              Side side) {
   ir::MethodBuilder& method = layers.method();
-  const uint32_t heads = static_cast<uint32_t>(config.linear_heads());
+  const uint32_t heads = static_cast<uint32_t>(config.heads);
   const double scale = std::pow(static_cast<double>(config.head_dim), -0.25);
   const int projection = layers.Constant(
       layers.weights().Matrix(source + "fast_attention.projection_matrix", config.features, config.head_dim));
@@ -106,35 +101,10 @@ int Features(Layers& layers, const Config& config, const std::string& source, co
   return layers.Scale(name, x, 1.0 / std::sqrt(static_cast<double>(config.features)));
 }
 
-struct Projected {
-  int q, k, v;
-};
-
-// The last heads; `out` is written.
-void AttendLocally(Layers& layers, const Config& config, const std::string& source, const Projected& all,
-                   int out) {
-  const int64_t begin = config.linear_heads() * config.head_dim, width = config.local_heads * config.head_dim;
-  const auto rotated = [&](const char* name, int value) {
-    const int columns = layers.Columns(value, source + name, begin, width);
-    return blocks::Rotate(layers, source + name + ".rotated", columns,
-                          {.rows = config.max_length, .channels = config.head_dim},
-                          {.heads = config.local_heads});
-  };
-  const int q = rotated("local_q", all.q), k = rotated("local_k", all.k);
-  const int v = layers.Columns(all.v, source + "local_v", begin, width);
-  if (!layers.status().ok()) return;
-  const ir::Attention attention = blocks::AttendTo(
-      {.heads = config.local_heads, .kv_heads = config.local_heads, .head_dim = config.head_dim},
-      {{.selections = {blocks::Bucket(config.local_window, config.local_window)}, .causal = true}});
-  layers.method().ApplyInto(source + "attend_locally", attention, {q, k, v}, out);
-}
-
-void AttendLinearly(Layers& layers, const Config& config, const std::string& source, const Projected& all,
-                    int mask, int out) {
-  const int64_t width = config.linear_heads() * config.head_dim;
-  int q = layers.Columns(all.q, source + "linear_q", 0, width);
-  int k = layers.Columns(all.k, source + "linear_k", 0, width);
-  int v = layers.Columns(all.v, source + "linear_v", 0, width);
+int Attention(Layers& layers, const Config& config, const std::string& source, int x, int mask) {
+  int q = layers.Linear(source + "to_q", x, config.inner(), Bias::kOptional);
+  int k = layers.Linear(source + "to_k", x, config.inner(), Bias::kOptional);
+  int v = layers.Linear(source + "to_v", x, config.inner(), Bias::kOptional);
   if (mask != ir::kNone) v = layers.Multiply(source + "masked_values", v, mask);
   if (config.has_rotary) {
     q = Rotate(layers, config, source + "rotated_q", q);
@@ -144,28 +114,11 @@ void AttendLinearly(Layers& layers, const Config& config, const std::string& sou
   k = Features(layers, config, source, source + "phi_k", k, Side::kKeys);
   if (mask != ir::kNone && config.masks_keys) k = layers.Multiply(source + "masked_keys", k, mask);
   const ir::LinearAttention attention = {
-      .num_heads = static_cast<uint32_t>(config.linear_heads()),
+      .num_heads = static_cast<uint32_t>(config.heads),
       .causal = config.is_causal,
       .normalizer = config.is_causal ? ir::LinearNormalizer::KeyEpsilon : ir::LinearNormalizer::AddEpsilon,
       .epsilon = config.is_causal ? kKeyEpsilon : 0.0f};
-  if (layers.status().ok()) layers.method().ApplyInto(source + "attend", attention, {q, k, v}, out);
-}
-
-int Attention(Layers& layers, const Config& config, const std::string& source, int x, int mask) {
-  const Projected all = {.q = layers.Linear(source + "to_q", x, config.inner(), Bias::kOptional),
-                         .k = layers.Linear(source + "to_k", x, config.inner(), Bias::kOptional),
-                         .v = layers.Linear(source + "to_v", x, config.inner(), Bias::kOptional)};
-  if (!layers.status().ok()) return ir::kNone;
-  ir::MethodBuilder& method = layers.method();
-  const int mixed = method.AddActivation(
-      {.name = source + "heads", .rows = method.rows(x), .cols = Dim::Fixed(config.inner())});
-  const int64_t linear_width = config.linear_heads() * config.head_dim;
-  AttendLinearly(layers, config, source, all, mask,
-                 layers.Columns(mixed, source + "linear_heads", 0, linear_width));
-  if (config.local_heads > 0) {
-    AttendLocally(layers, config, source, all,
-                  layers.Columns(mixed, source + "local_heads", linear_width, config.inner() - linear_width));
-  }
+  const int mixed = layers.method().Apply(source + "attend", attention, {q, k, v});
   return layers.Linear(source + "to_out", mixed, config.width, Bias::kOptional);
 }
 
@@ -262,12 +215,10 @@ Status BuildMethod(blocks::Weights& weights, const Config& config, bool is_maske
   return std::move(method).Finish();
 }
 
-// The package stores its modules a second time, for the redrawing of projections in training, and what
-// follows from the settings.
+// The package stores its modules a second time, for the redrawing of projections in training.
 void DropDuplicates(ir::WeightSource& source) {
   for (const std::string& name : source.Unused()) {
-    const bool is_table = name.find(".local_attn.rel_pos.") != std::string::npos;  // of angles
-    if (is_table || name.starts_with("performer.proj_updater.")) source.Drop(name);
+    if (name.starts_with("performer.proj_updater.")) source.Drop(name);
   }
 }
 
@@ -292,25 +243,11 @@ Config ReadConfig(ir::HyperParameters& settings) {
                    .shifts_tokens = flag("shift_tokens"),
                    .gates_ffn = flag("ff_glu"),
                    .ties_embedding = flag("tie_embed")};
-  config.local_heads = settings.IntegerOr("local_attn_heads", 0, {0, 1024});
-  config.local_window = settings.IntegerOr("local_window_size", 256);
+  settings.Require("local_attn_heads", 0, "local heads are not built");
   settings.Require("kernel_fn", "relu", "only ReLU features are built");
-  settings.Ignore({"ff_chunks", "feature_redraw_interval", "emb_dropout", "ff_dropout", "attn_dropout",
-                   "auto_check_redraw"});
+  settings.Ignore({"local_window_size", "ff_chunks", "feature_redraw_interval", "emb_dropout", "ff_dropout",
+                   "attn_dropout", "auto_check_redraw"});
   return config;
-}
-
-Status CheckLocalHeads(const Config& config) {
-  if (config.local_heads == 0) return Status::Ok();
-  if (!config.is_causal)
-    return Status::Error(
-        StatusCode::kUnsupported,
-        "local heads are built for causal models alone: in others this package turns queries by "
-        "other angles than keys, and lets them see padding");
-  if (config.local_heads < config.heads && config.head_dim % 2 == 0) return Status::Ok();
-  return Status::Error(StatusCode::kUnsupported, "%lld local ones of %lld heads of %lld channels",
-                       static_cast<long long>(config.local_heads), static_cast<long long>(config.heads),
-                       static_cast<long long>(config.head_dim));
 }
 
 }  // namespace
@@ -318,7 +255,6 @@ Status CheckLocalHeads(const Config& config) {
 Result<ir::Graph> BuildLanguageModel(ir::ReferenceModel& model) {
   const Config config = ReadConfig(model.settings);
   EARSHOT_RETURN_IF_ERROR(model.settings.Finish());
-  EARSHOT_RETURN_IF_ERROR(CheckLocalHeads(config));
   ir::Graph graph;
   graph.family = "performer";
   graph.name = model.name;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,7 +28,6 @@ struct Config {
   bool has_group_norm = false;  // after the first convolution only, else a layer norm after each
   bool has_conv_bias = false;
   int64_t max_samples = 0;
-  int64_t blank = 0;
   // Transformer
   bool is_pre_norm = false;
   int64_t position_kernel = 0, position_groups = 0;
@@ -292,8 +290,7 @@ Config ReadConfig(ir::ReferenceModel& model, const char* prefix) {
                                  model.ExampleLength("input_values", 1, 1)});
   settings.Require("hidden_act", "gelu", "only GELU is built");
   settings.Require("feat_extract_activation", "gelu", "only GELU is built");
-  config.blank =
-      settings.IntegerOr("blank", settings.IntegerOr("pad_token_id", 0, {0, 1 << 24}), {0, 1 << 24});
+  settings.Ignore({"blank", "pad_token_id"});
   return config;
 }
 
@@ -311,9 +308,9 @@ Result<ir::Graph> Build(ir::ReferenceModel& model, const Config& config) {
   blocks::Weights weights(graph, model.weights);
   EARSHOT_RETURN_IF_ERROR(MethodOf(weights, config, false).Build());
   EARSHOT_RETURN_IF_ERROR(MethodOf(weights, config, true).Build());
-  const std::map<std::string, double> blank = {{"blank", static_cast<double>(config.blank)}};
-  graph.loops = {{.name = "ctc_nll", .driver = "ctc_nll", .methods = {"forward"}, .settings = blank},
-                 {.name = "masked_ctc_nll", .driver = "ctc_nll", .methods = {"masked"}, .settings = blank}};
+  graph.loops = {
+      {.name = "ctc_nll", .driver = "ctc_nll", .methods = {"forward"}, .settings = {{"blank", 0}}},
+      {.name = "masked_ctc_nll", .driver = "ctc_nll", .methods = {"masked"}, .settings = {{"blank", 0}}}};
   return graph;
 }
 

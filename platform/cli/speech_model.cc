@@ -3,7 +3,6 @@
 
 #include <string_view>
 
-#include "platform/cli/ctc_model.h"
 #include "platform/cli/moonshine_model.h"
 #include "platform/cli/printable.h"
 #include "platform/cli/whisper_model.h"
@@ -18,8 +17,7 @@ struct Family {
 };
 
 constexpr Family kFamilies[] = {{"whisper", CreateWhisperModel, MeasureWhisperModel},
-                                {"moonshine", CreateMoonshineModel, MeasureMoonshineModel},
-                                {"wav2vec2", CreateCtcModel, MeasureCtcModel}};
+                                {"moonshine", CreateMoonshineModel, MeasureMoonshineModel}};
 
 const Family* FindFamily(const Program& program) {
   for (const Family& family : kFamilies) {
