@@ -1,9 +1,10 @@
-// Likelihood of labels under connectionist temporal classification (Graves et al. 2006, section 4.1), forward
-// pass.
+// Connectionist temporal classification (Graves et al. 2006): greedy decoding, and the likelihood of labels
+// by the forward pass of section 4.1.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "models/loops/ctc_collapse.h"
 #include "models/loops/drivers.h"
 #include "models/loops/method_run.h"
 #include "runtime/kernels/kernels.h"
@@ -49,6 +50,25 @@ double NegativeLogLikelihood(Matrix<const float> logits, const Path& path, std::
 }
 
 }  // namespace
+
+Status RunCtcGreedy(const LoopContext& context) {
+  EARSHOT_ASSIGN_OR_RETURN(const std::string_view name, context.Method(0));
+  EARSHOT_ASSIGN_OR_RETURN(MethodRun method, MethodRun::Bind(context.session, name));
+  EARSHOT_ASSIGN_OR_RETURN(const int64_t blank, context.Integer("blank"));
+  EARSHOT_RETURN_IF_ERROR(method.FeedAll(context.run));
+  EARSHOT_RETURN_IF_ERROR(method.Execute());
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView view, method.View("argmax"));
+  const auto best = view.As<const int32_t>();
+  EARSHOT_ASSIGN_OR_RETURN(
+      Array * tokens, context.run.AddOutput("tokens", {.dtype = DType::kI32, .rank = 1, .rows = best.rows}));
+  CtcCollapse collapse(static_cast<int32_t>(blank));
+  int64_t count = 0;
+  for (int64_t row = 0; row < best.rows; ++row) {
+    if (collapse.BeginsToken(*best.Row(row))) *tokens->Row<int32_t>(count++) = *best.Row(row);
+  }
+  tokens->rows = count;
+  return Status::Ok();
+}
 
 Status RunCtcNll(const LoopContext& context) {
   EARSHOT_ASSIGN_OR_RETURN(const std::string_view name, context.Method(0));

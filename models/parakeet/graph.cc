@@ -140,7 +140,8 @@ Status BuildMethod(blocks::Weights& weights, const Config& config, bool puts_out
 }  // namespace
 
 Result<ir::Graph> Build(ir::ReferenceModel& model) {
-  ir::HyperParameters& encoder = model.settings.Section("encoder");
+  const char* section = model.settings.Has("encoder_config") ? "encoder_config" : "encoder";
+  ir::HyperParameters& encoder = model.settings.Section(section);
   const Config config = {
       .vocabulary = model.settings.Integer("vocab_size"),
       .width = encoder.Integer("hidden_size"),
@@ -155,7 +156,8 @@ Result<ir::Graph> Build(ir::ReferenceModel& model) {
       .scales_input = encoder.FlagOr("scale_input", true),
       .attention_bias = encoder.FlagOr("attention_bias", true) ? Bias::kPresent : Bias::kNone,
       .convolution_bias = encoder.FlagOr("convolution_bias", true) ? Bias::kPresent : Bias::kNone};
-  model.settings.Ignore({"pad_token_id(blank)", "pad_token_id"});  // which callers need
+  const int64_t padding = model.settings.IntegerOr("pad_token_id", config.vocabulary - 1, {0, 1 << 20});
+  const int64_t blank = model.settings.IntegerOr("pad_token_id(blank)", padding, {0, 1 << 20});
   EARSHOT_RETURN_IF_ERROR(model.settings.Finish());
   ir::Graph graph;
   graph.family = "parakeet";
@@ -163,6 +165,10 @@ Result<ir::Graph> Build(ir::ReferenceModel& model) {
   blocks::Weights weights(graph, model.weights);
   EARSHOT_RETURN_IF_ERROR(BuildMethod(weights, config, false));
   EARSHOT_RETURN_IF_ERROR(BuildMethod(weights, config, true));
+  graph.loops = {{.name = "greedy",
+                  .driver = "ctc_greedy",
+                  .methods = {"forward"},
+                  .settings = {{"blank", static_cast<double>(blank)}}}};
   return graph;
 }
 
