@@ -94,7 +94,7 @@ constexpr KeyRule kNormalizedWaveformRules[] = {
     {"tokenizer_class"},
 };
 
-// Those of models/common/ctc_features.h.
+// Those of models/ctc/features.h.
 constexpr KeyRule kLogMelRules[] = {
     {"feature_extractor_type", R"(["ParakeetFeatureExtractor"])"},
     {"feature_size"},  // checked against the encoder

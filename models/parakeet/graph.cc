@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/blocks/conformer.h"
+#include "models/common/mel_filters.h"
 
 namespace earshot::parakeet {
 namespace {
@@ -137,6 +138,18 @@ Status BuildMethod(blocks::Weights& weights, const Config& config, bool puts_out
   return std::move(method).Finish();
 }
 
+// Filters for the features of models/ctc/features.h.
+Status AddAudioFrontEnd(ir::Graph& graph, int64_t mels) {
+  ir::AudioFrontEnd& audio = graph.audio;
+  audio.num_mels = mels;
+  audio.fft_length = 512;
+  EARSHOT_ASSIGN_OR_RETURN(
+      std::vector<float> filters,
+      MelFilterBank({.num_mels = static_cast<int>(mels), .fft_length = static_cast<int>(audio.fft_length)}));
+  audio.mel_filters = ir::AddTensor(graph, "mel_filters", mels, audio.fft_length / 2 + 1, std::move(filters));
+  return Status::Ok();
+}
+
 }  // namespace
 
 Result<ir::Graph> Build(ir::ReferenceModel& model) {
@@ -162,9 +175,11 @@ Result<ir::Graph> Build(ir::ReferenceModel& model) {
   ir::Graph graph;
   graph.family = "parakeet";
   graph.name = model.name;
+  EARSHOT_RETURN_IF_ERROR(AddAudioFrontEnd(graph, config.mels));
   blocks::Weights weights(graph, model.weights);
   EARSHOT_RETURN_IF_ERROR(BuildMethod(weights, config, false));
-  EARSHOT_RETURN_IF_ERROR(BuildMethod(weights, config, true));
+  if (model.example_shapes.contains("attention_mask"))
+    EARSHOT_RETURN_IF_ERROR(BuildMethod(weights, config, true));
   graph.loops = {{.name = "greedy",
                   .driver = "ctc_greedy",
                   .methods = {"forward"},

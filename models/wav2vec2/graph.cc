@@ -31,6 +31,7 @@ struct Config {
   int64_t max_samples = 0;
   ir::Activation activation = ir::Activation::kGelu;
   int64_t blank = 0;
+  bool puts_out_steps = false;
   // Transformer
   bool is_pre_norm = false;
   int64_t position_kernel = 0, position_groups = 0;
@@ -229,8 +230,10 @@ class MethodOf {
     int x = layers_.Linear(projection + "projection", layers_.LayerNorm(projection + "layer_norm", features),
                            config_.width);
     EARSHOT_RETURN_IF_ERROR(layers_.status());
-    method_.MakeOutput(features, "conv_features");
-    method_.MakeOutput(x, "projected");
+    if (config_.puts_out_steps) {
+      method_.MakeOutput(features, "conv_features");
+      method_.MakeOutput(x, "projected");
+    }
     x = method_.WithOwnLength(x, "frames");
     if (is_masked_) x = Mask(x);
     x = Encode(x);
@@ -251,7 +254,8 @@ class MethodOf {
 
   // Layer `index`'s input is an output of the method.
   int PutOut(int x, int64_t index) {
-    if (layers_.status().ok()) method_.MakeOutput(x, "hidden" + std::to_string(index));
+    if (layers_.status().ok() && config_.puts_out_steps)
+      method_.MakeOutput(x, "hidden" + std::to_string(index));
     return x;
   }
 
@@ -301,6 +305,7 @@ Config ReadConfig(ir::ReferenceModel& model, const char* prefix) {
                                  model.ExampleLength("input_values", 1, 1)});
   if (config.has_group_norm)
     settings.Require("feat_extract_norm", "group", "convolutions have norms of the kind group or layer");
+  config.puts_out_steps = model.example_shapes.contains("attention_mask");
   settings.Require("feat_extract_activation", "gelu", "only GELU is built");
   const int64_t padding = settings.IntegerOr("pad_token_id", 0, {0, 1 << 20});
   config.blank = settings.IntegerOr("blank", padding, {0, 1 << 20});
@@ -324,11 +329,13 @@ Result<ir::Graph> Build(ir::ReferenceModel& model, Config config) {
   graph.name = model.name;
   blocks::Weights weights(graph, model.weights);
   EARSHOT_RETURN_IF_ERROR(MethodOf(weights, config, false).Build());
-  EARSHOT_RETURN_IF_ERROR(MethodOf(weights, config, true).Build());
+  if (config.puts_out_steps) EARSHOT_RETURN_IF_ERROR(MethodOf(weights, config, true).Build());
   const std::map<std::string, double> blank = {{"blank", static_cast<double>(config.blank)}};
   graph.loops = {{.name = "greedy", .driver = "ctc_greedy", .methods = {"forward"}, .settings = blank},
-                 {.name = "ctc_nll", .driver = "ctc_nll", .methods = {"forward"}, .settings = blank},
-                 {.name = "masked_ctc_nll", .driver = "ctc_nll", .methods = {"masked"}, .settings = blank}};
+                 {.name = "ctc_nll", .driver = "ctc_nll", .methods = {"forward"}, .settings = blank}};
+  if (config.puts_out_steps)
+    graph.loops.push_back(
+        {.name = "masked_ctc_nll", .driver = "ctc_nll", .methods = {"masked"}, .settings = blank});
   return graph;
 }
 
