@@ -110,6 +110,26 @@ FamilyRules MoonshineRules() {
           .required = R"({"is_encoder_decoder": true})"};
 }
 
+FamilyRules MoonshineStreamingRules() {
+  return {.model_type = "moonshine_streaming",
+          .architecture = "MoonshineStreamingForConditionalGeneration",
+          .vocabulary = VocabularyKind::kPieces,
+          .audio = AudioKind::kWaveform,
+          .defaults = R"({"vocab_size": 32768, "hidden_size": 320, "intermediate_size": 1280,
+            "num_hidden_layers": 6, "num_attention_heads": 8, "hidden_act": "silu",
+            "max_position_embeddings": 4096, "tie_word_embeddings": false, "encoder_config": {}})",
+          .required = R"({"is_encoder_decoder": true, "attention_bias": false})",
+          // Channels that kernels of transformers fill up with zeros.
+          .ignored = {"pad_head_dim_to_multiple_of"},
+          .section = "encoder_config",
+          .section_defaults = R"({"hidden_size": 320, "intermediate_size": 1280, "hidden_act": "gelu",
+            "num_hidden_layers": 6, "num_attention_heads": 8, "num_key_value_heads": 8,
+            "max_position_embeddings": 4096, "sample_rate": 16000, "frame_ms": 5.0,
+            "sliding_windows": [[16, 4], [16, 4], [16, 0], [16, 0], [16, 4], [16, 4]]})",
+          .section_required = R"({"model_type": "moonshine_streaming_encoder", "attention_bias": false,
+            "sample_rate": 16000})"};
+}
+
 FamilyRules Wav2Vec2Rules() {
   static const std::string kDefaults = [] {
     Json defaults = Json::parse(kWaveformEncoder);
@@ -239,6 +259,14 @@ void Require(ir::HyperParameters& settings, const char* required) {
   for (const auto& [key, value] : values.items()) settings.Require(key, value, kReason);
 }
 
+// Heads of another size than their share of the width are not built.
+void RequireHeadSize(ir::HyperParameters& settings) {
+  if (!settings.Has("head_dim") || !settings.Has("hidden_size") || !settings.Has("num_attention_heads"))
+    return;
+  const int64_t heads = settings.Integer("num_attention_heads");
+  settings.Require("head_dim", settings.Integer("hidden_size") / heads, kReason);
+}
+
 void Ignore(ir::HyperParameters& settings, std::span<const char* const> keys) {
   for (const char* key : keys) settings.Ignore({key});
 }
@@ -246,9 +274,9 @@ void Ignore(ir::HyperParameters& settings, std::span<const char* const> keys) {
 }  // namespace
 
 const FamilyRules* FindRules(const Json& config) {
-  static const std::vector<FamilyRules> kRules = {MoonshineRules(), Wav2Vec2Rules(), Wav2Vec2ConformerRules(),
-                                                  ParakeetRules(),  MarianRules(),   LongformerRules(),
-                                                  BigBirdRules()};
+  static const std::vector<FamilyRules> kRules = {
+      MoonshineRules(), MoonshineStreamingRules(), Wav2Vec2Rules(), Wav2Vec2ConformerRules(), ParakeetRules(),
+      MarianRules(),    LongformerRules(),         BigBirdRules()};
   const Json* type = Find(config, "model_type");
   for (const FamilyRules& rules : kRules) {
     if (type != nullptr && *type == rules.model_type) return &rules;
@@ -276,11 +304,13 @@ void ApplyRules(const FamilyRules& rules, ir::HyperParameters& settings) {
   Ignore(settings, kHousekeeping);
   Ignore(settings, rules.ignored);
   Require(settings, rules.required);
+  RequireHeadSize(settings);
   if (rules.section == nullptr) return;
   ir::HyperParameters& section = settings.Section(rules.section);
   Ignore(section, kHousekeeping);
   Ignore(section, rules.section_ignored);
   Require(section, rules.section_required);
+  RequireHeadSize(section);
   if (section.Has("num_key_value_heads"))
     section.Require("num_key_value_heads", section.Integer("num_attention_heads"), kReason);
 }

@@ -19,6 +19,7 @@ struct Family {
 
 constexpr Family kFamilies[] = {{"whisper", CreateWhisperModel, MeasureWhisperModel},
                                 {"moonshine", CreateMoonshineModel, MeasureMoonshineModel},
+                                {"moonshine_streaming", CreateMoonshineModel, MeasureMoonshineModel},
                                 {"wav2vec2", CreateCtcModel, MeasureCtcModel},
                                 {"parakeet", CreateCtcModel, MeasureCtcModel}};
 

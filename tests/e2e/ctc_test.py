@@ -9,32 +9,12 @@ import os
 import pathlib
 import random
 import shutil
-import struct
 import subprocess
 import unittest
 
-from support import BINARIES, EMULATOR, EarshotTest, earshot, write_wav
+from support import BINARIES, EMULATOR, EarshotTest, earshot, tensors, write_float_wav, write_wav
 
 CASES = pathlib.Path(os.environ["EARSHOT_SHARED_DIR"]) / "zoo" / "cases"
-
-
-def tensors(path):
-    """Shapes and F32 numbers of a safetensors file."""
-    data = path.read_bytes()
-    size = struct.unpack("<Q", data[:8])[0]
-    result = {}
-    for name, entry in json.loads(data[8:8 + size]).items():
-        if name != "__metadata__" and entry["dtype"] == "F32":
-            begin, end = entry["data_offsets"]
-            result[name] = entry["shape"], array.array("f", data[8 + size + begin:8 + size + end])
-    return result
-
-
-def write_float_wav(path, samples):
-    data = array.array("f", samples).tobytes()
-    header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 3, 1, 16000, 64000, 4, 32, b"data",
-                         len(data))
-    path.write_bytes(header + data)
 
 
 def collapsed(logits, rows, cols, blank):

@@ -214,6 +214,33 @@ TEST_CASE("Parakeet as it is downloaded") {
   CHECK_THAT(MessageOf(bad), ContainsSubstring("mel bins"));
 }
 
+TEST_CASE("Moonshine for streams as it is downloaded") {
+  const Case reference = ReadCase("moonshine-streaming");
+  Files files = {.config = reference.hparams, .tensors = reference.tensors};
+  Json encoder = files.config.at("encoder");
+  encoder.update(
+      Json::parse(R"({"model_type": "moonshine_streaming_encoder", "hidden_act": "gelu", "head_dim": 8,
+    "attention_dropout": 0.0, "attention_bias": false})"));
+  files.config.erase("encoder");
+  files.config["encoder_config"] = encoder;
+  files.config.update(Json::parse(R"({"model_type": "moonshine_streaming", "is_encoder_decoder": true,
+    "architectures": ["MoonshineStreamingForConditionalGeneration"], "bos_token_id": 1, "eos_token_id": 2,
+    "pad_token_id": 0, "decoder_start_token_id": 1, "max_position_embeddings": 512, "head_dim": 8,
+    "pad_head_dim_to_multiple_of": 8, "hidden_act": "silu", "attention_bias": false})"));
+  const Json tokenizer = {
+      {"decoder", {{"type", "Metaspace"}, {"replacement", "\xE2\x96\x81"}}},
+      {"model",
+       {{"type", "BPE"}, {"byte_fallback", true}, {"vocab", {{"a", 3}}}, {"merges", Json::array()}}}};
+  files.texts["tokenizer.json"] = tokenizer.dump();
+  CHECK(DifferenceToReference(reference, files) == "");
+  Files bad = files;
+  bad.config["encoder_config"]["head_dim"] = 16;
+  CHECK_THAT(MessageOf(bad), ContainsSubstring("encoder_config.head_dim"));
+  bad = files;
+  bad.config["rope_parameters"]["rope_type"] = "yarn";
+  CHECK_THAT(MessageOf(bad), ContainsSubstring("rope_type"));
+}
+
 Files MarianFiles(const Case& reference) {
   Files files = {.config = reference.hparams, .tensors = reference.tensors};
   files.config.update(Json::parse(R"({"model_type": "marian", "architectures": ["MarianMTModel"],
