@@ -56,7 +56,7 @@ void CheckSession(const std::string& name, int64_t vocab_size) {
   auto session = SessionType::Create(program, memory->bytes(), options);
   INFO(name << ": " << session.status().message());
   REQUIRE(session.ok());
-  std::vector<float> audio(size_t{50} * 16000);
+  std::vector<float> audio(size_t{32} * 16000);
   Pcg32 random(3);
   for (float& sample : audio) sample = static_cast<float>(random.NextUnit() - 0.5);
   speech::Summary summary;
