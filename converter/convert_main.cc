@@ -276,6 +276,9 @@ Status Convert(const ConvertOptions& options) {
     text = quantize::FormatTensorTable(tensors) + "\n" + passes::FormatBatchNorms(graph) + heads +
            plan::FormatMemoryPlan(graph) + "\n";
   }
+  if (const auto left_out = graph.metadata.find("left_out");
+      !options.quiet && left_out != graph.metadata.end())
+    text += "left out, since the encoder alone is converted: " + left_out->second + "\n";
   if (!options.quiet) text += Summary(options, model, tensors);
   return cli::WriteStandardOutput(text);
 }

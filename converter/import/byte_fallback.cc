@@ -32,6 +32,11 @@ Status CheckDecoder(const Json& tokenizer) {
         what.c_str());
   };
   const Json* decoder = Find(tokenizer, "decoder");
+  if (decoder != nullptr && TypeOf(*decoder) == "Metaspace") {
+    const Json* replacement = Find(*decoder, "replacement");
+    if (replacement == nullptr || *replacement != kSpace) return refuse("a replacement of other characters");
+    return Status::Ok();
+  }
   if (decoder == nullptr || TypeOf(*decoder) != "Sequence")
     return refuse(decoder == nullptr ? "missing" : TypeOf(*decoder));
   const Json* steps = Find(*decoder, "decoders");
@@ -51,8 +56,10 @@ Status CheckModel(const Json& tokenizer) {
   const Json* model = Find(tokenizer, "model");
   if (model == nullptr || !model->is_object())
     return Status::Error(StatusCode::kInvalidModel, "it has no \"model\"");
+  // That decoder leaves pieces for bytes as they are, so there are none.
+  const bool is_metaspace = TypeOf(*Find(tokenizer, "decoder")) == "Metaspace";
   const KeyRule rules[] = {{"type", R"(["BPE"])"},
-                           {"byte_fallback", "[true]"},
+                           {"byte_fallback", is_metaspace ? "[true, false]" : "[true]"},
                            {"continuing_subword_prefix", R"([""])"},
                            {"end_of_word_suffix", R"([""])"},
                            {"vocab"},

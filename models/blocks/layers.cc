@@ -248,6 +248,18 @@ int Layers::Columns(int value, const std::string& name, int64_t begin, int64_t c
   return method_.View(value, name, {.rows = method_.rows(value), .col_begin = begin, .cols = count});
 }
 
+int Layers::SideBySide(const std::string& name, int left, int right) {
+  if (left == ir::kNone || right == ir::kNone) return left == ir::kNone ? right : left;
+  if (!status().ok()) return ir::kNone;
+  const int64_t left_cols = cols(left), right_cols = cols(right);
+  const int all = method_.AddActivation(
+      {.name = name, .rows = method_.rows(left), .cols = ir::Dim::Fixed(left_cols + right_cols)});
+  method_.ApplyInto(name + ".copy_left", ir::Activate{}, {left}, Columns(all, name + ".left", 0, left_cols));
+  method_.ApplyInto(name + ".copy_right", ir::Activate{}, {right},
+                    Columns(all, name + ".right", left_cols, right_cols));
+  return all;
+}
+
 Result<ir::Activation> ActivationNamed(const std::string& name) {
   static const std::map<std::string, ir::Activation> kNames = {
       {"relu", ir::Activation::kRelu},         {"gelu", ir::Activation::kGelu},

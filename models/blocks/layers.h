@@ -110,6 +110,8 @@ class Layers {
   int ExplicitAttention(const std::string& name, int q, int k, int v, const Scores& scores);
 
   int Columns(int value, const std::string& name, int64_t begin, int64_t count);
+  // Copies of both in one value; either of them may be kNone: it has no columns.
+  int SideBySide(const std::string& name, int left, int right);
   int Constant(int tensor) { return tensor == ir::kNone ? ir::kNone : method_.Constant(tensor); }
   int64_t cols(int value) const { return method_.cols(value).addend; }
 

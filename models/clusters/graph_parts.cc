@@ -110,19 +110,4 @@ int WithLastRows(Layers& layers, const std::string& name, int first, int last) {
   return all;
 }
 
-int SideBySide(Layers& layers, const std::string& name, int left, int right) {
-  if (left == ir::kNone || right == ir::kNone) return left == ir::kNone ? right : left;
-  if (!layers.status().ok()) return ir::kNone;
-  ir::MethodBuilder& method = layers.method();
-  const int64_t left_cols = layers.cols(left), right_cols = layers.cols(right);
-  const ir::Dim rows = method.rows(left);
-  const int all =
-      method.AddActivation({.name = name, .rows = rows, .cols = ir::Dim::Fixed(left_cols + right_cols)});
-  method.ApplyInto(name + ".copy_left", ir::Activate{}, {left},
-                   layers.Columns(all, name + ".left", 0, left_cols));
-  method.ApplyInto(name + ".copy_right", ir::Activate{}, {right},
-                   layers.Columns(all, name + ".right", left_cols, right_cols));
-  return all;
-}
-
 }  // namespace earshot::clusters

@@ -57,9 +57,6 @@ float ScaleOf(int64_t head_dim);
 // A matrix of the given rows whose first rows are `first` and whose last rows are those of a constant.
 int WithLastRows(blocks::Layers& layers, const std::string& name, int first, int last);
 
-// Side by side, either of them kNone where it has no columns.
-int SideBySide(blocks::Layers& layers, const std::string& name, int left, int right);
-
 }  // namespace earshot::clusters
 
 #endif  // EARSHOT_MODELS_CLUSTERS_GRAPH_PARTS_H_

@@ -126,7 +126,7 @@ class AttentionLayer {
       layers_.method().MakeOutput(mixed, "lsh_out" + layer_);
       right = Tokens(mixed, source + "hashed_tokens", 0, width - local);
     }
-    return layers_.Linear(source + "to_out", SideBySide(layers_, source + "heads", left, right),
+    return layers_.Linear(source + "to_out", layers_.SideBySide(source + "heads", left, right),
                           config_.width);
   }
 

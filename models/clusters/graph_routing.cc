@@ -170,7 +170,7 @@ int Attention(Layers& layers, const Config& config, int64_t layer, int x, const 
     right = RoutedHeads(layers, config, source + "fn.", routed, inputs.mask).Build(x, next_assignment);
     layers.method().MakeOutput(right, "kmeans_attn" + std::to_string(layer));
   }
-  const int mixed = SideBySide(layers, source + "heads", left, right);
+  const int mixed = layers.SideBySide(source + "heads", left, right);
   return layers.status().ok() ? layers.Linear(source + "fn.to_out", mixed, config.width, Bias::kNone)
                               : ir::kNone;
 }

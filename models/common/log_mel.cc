@@ -28,6 +28,20 @@ bool HasOnlySmallFactors(int length) {
   return length == 1;
 }
 
+void FillWindow(const LogMelConfig& config, float* window) {
+  const bool is_natural = config.style == LogMelStyle::kNatural;
+  const int length = is_natural ? config.fft_length * 25 / 32 : config.fft_length;
+  const int begin = (config.fft_length - length) / 2, period = is_natural ? length - 1 : length;
+  std::fill_n(window, config.fft_length, 0.0f);
+  for (int i = 0; i < length; ++i)
+    window[begin + i] = static_cast<float>(0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * i / period));
+}
+
+float LogPower(LogMelStyle style, float power) {
+  if (style == LogMelStyle::kNatural) return std::log(power + 0x1p-24f);
+  return power > kPowerFloor ? std::log10(power) : kLogPowerFloor;  // also for NaN
+}
+
 // Index of the sample that stands at position `index` of [0, length) continued by mirroring; one reflection
 // suffices.
 int64_t Reflect(int64_t index, int64_t length) {
@@ -103,16 +117,14 @@ Result<LogMel> LogMel::Create(const LogMelConfig& config, std::span<std::byte> m
   log_mel.fft_length_ = config.fft_length;
   log_mel.hop_length_ = config.hop_length;
   log_mel.filters_ = config.filters.data();
+  log_mel.style_ = config.style;
   log_mel.fft_ = kiss_fftr_alloc(config.fft_length, 0, buffers.fft, &buffers.fft_bytes);
   log_mel.window_ = buffers.window;
   log_mel.frame_ = buffers.frame;
   log_mel.spectrum_ = buffers.spectrum;
   log_mel.power_ = buffers.power;
   log_mel.bands_ = buffers.bands;
-  for (int i = 0; i < config.fft_length; ++i) {
-    buffers.window[i] =
-        static_cast<float>(0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * i / config.fft_length));
-  }
+  FillWindow(config, buffers.window);
   const size_t num_bins = NumBins(config.fft_length);
   for (size_t mel = 0; mel < static_cast<size_t>(config.num_mels); ++mel) {
     const std::span<const float> filter = config.filters.subspan(mel * num_bins, num_bins);
@@ -207,7 +219,7 @@ void LogMel::TransformFrame(float* out) {
     const float* filter = filters_ + static_cast<size_t>(mel) * num_bins;
     float sum = 0.0f;
     for (int32_t bin = bands_[mel].begin; bin < bands_[mel].end; ++bin) sum += filter[bin] * power_[bin];
-    out[mel] = sum > kPowerFloor ? std::log10(sum) : kLogPowerFloor;  // also for NaN
+    out[mel] = LogPower(style_, sum);
   }
 }
 
@@ -217,7 +229,7 @@ Status LogMel::Compute(const LogMelInput& input, int64_t first_frame, Matrix<flo
     if (LoadFrame(input, first_frame + row)) {
       TransformFrame(out.Row(row));
     } else {
-      std::fill_n(out.Row(row), num_mels_, kLogPowerFloor);
+      std::fill_n(out.Row(row), num_mels_, LogPower(style_, 0.0f));
     }
   }
   return Status::Ok();

@@ -11,6 +11,13 @@
 
 namespace earshot {
 
+enum class LogMelStyle : uint8_t {
+  kWhisper,  // periodic Hann window over the whole transform, log10(max(power, 1e-10))
+  // Symmetric Hann window of 25 samples for each 32 of the transform (400 of 512) in its middle,
+  // ln(power + 2^-24): NVIDIA's NeMo.
+  kNatural,
+};
+
 struct LogMelConfig {
   int num_mels = 80;
   int fft_length = 400;  // even, and fft_length / 2 a product of 2, 3 and 5 only
@@ -18,6 +25,7 @@ struct LogMelConfig {
   // [num_mels, fft_length / 2 + 1] f32 row-major, weights on power (models/common/mel_filters.h). Borrowed:
   // must outlive the LogMel.
   std::span<const float> filters;
+  LogMelStyle style = LogMelStyle::kWhisper;
 };
 
 // Audio at 16 kHz of which `samples` is the part at hand. The features see `padded_samples` samples: the
@@ -78,12 +86,13 @@ class LogMel {
   int fft_length_ = 0;
   int hop_length_ = 0;
   const float* filters_ = nullptr;  // [num_mels, fft_length / 2 + 1]
-  void* fft_ = nullptr;             // kiss_fftr_cfg
-  float* window_ = nullptr;         // [fft_length]
-  float* frame_ = nullptr;          // [fft_length]
-  float* spectrum_ = nullptr;       // [fft_length / 2 + 1] complex
-  float* power_ = nullptr;          // [fft_length / 2 + 1]
-  Band* bands_ = nullptr;           // [num_mels]
+  LogMelStyle style_ = LogMelStyle::kWhisper;
+  void* fft_ = nullptr;        // kiss_fftr_cfg
+  float* window_ = nullptr;    // [fft_length]
+  float* frame_ = nullptr;     // [fft_length]
+  float* spectrum_ = nullptr;  // [fft_length / 2 + 1] complex
+  float* power_ = nullptr;     // [fft_length / 2 + 1]
+  Band* bands_ = nullptr;      // [num_mels]
 };
 
 // The largest feature; the least float for an empty matrix.

@@ -64,8 +64,10 @@ Status BuildForward(blocks::Weights& weights, const Config& config) {
                               : ConvolutionBlock(layers, config, name, x);
   }
   const int logits = layers.Linear("output", x, config.vocabulary);
+  const int best = method.Apply("argmax", ir::ArgMax{}, {logits});
   EARSHOT_RETURN_IF_ERROR(layers.status());
   method.MakeOutput(logits, "logits");
+  method.MakeOutput(best, "argmax");
   return std::move(method).Finish();
 }
 

@@ -10,10 +10,10 @@
 
 namespace earshot::ctctext {
 
-// Method `forward`: input_ids [S, 1] -> logits [S, V]. Loops: `ctc_greedy`, `ctc_nll`; their setting `gap` is
-// the token that stands after each one of the source, so that there are rows for more tokens than the source
-// has. Setting `body`: "transformer" (post-norm blocks, positions from the checkpoint) or "convolution"
-// (residual blocks of a convolution, batch norm and ReLU).
+// Method `forward`: input_ids [S, 1] -> logits [S, V], argmax [S, 1]. Loops: `ctc_greedy`, `ctc_nll`; their
+// setting `gap` is the token that stands after each one of the source, so that there are rows for more tokens
+// than the source has. Setting `body`: "transformer" (post-norm blocks, positions from the checkpoint) or
+// "convolution" (residual blocks of a convolution, batch norm and ReLU).
 Result<ir::Graph> Build(ir::ReferenceModel& model);
 
 }  // namespace earshot::ctctext

@@ -23,6 +23,7 @@ struct Settings {
   int32_t start = 0;
   int32_t end_of_text = -1;
   int32_t padding = 0;
+  int32_t suppressed = -1;  // a token that is never chosen
   double length_penalty = 1.0;
   bool stops_early = false;  // as soon as there are enough finished hypotheses
 };
@@ -37,6 +38,7 @@ Result<Settings> ReadSettings(const LoopContext& context) {
   settings.start = static_cast<int32_t>(start);
   settings.end_of_text = static_cast<int32_t>(end_of_text);
   settings.padding = static_cast<int32_t>(context.Setting("pad", 0));
+  settings.suppressed = static_cast<int32_t>(context.Setting("suppressed", -1));
   settings.length_penalty = context.Setting("length_penalty", 1.0);
   settings.stops_early = context.Setting("early_stopping", 0) != 0;
   if (settings.beams >= 1 && settings.beams <= kMaxBeams && settings.returned >= 1 &&
@@ -160,8 +162,10 @@ class BeamSearch {
           method_.Decode(hypothesis.tokens.subspan(static_cast<size_t>(position), 1), position));
       snapshots_.Store(SnapshotOf(beam), position);
       const float log_sum = kernels::LogSumExp(logits);
-      for (size_t token = 0; token < logits.size(); ++token)
-        best.Add({logits[token] - log_sum + hypothesis.score, beam, static_cast<int32_t>(token)});
+      for (size_t i = 0; i < logits.size(); ++i) {
+        const int32_t token = static_cast<int32_t>(i);
+        if (token != settings_.suppressed) best.Add({logits[i] - log_sum + hypothesis.score, beam, token});
+      }
     }
     return Status::Ok();
   }

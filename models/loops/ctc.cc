@@ -1,9 +1,10 @@
-// Connectionist temporal classification (Graves et al. 2006): the likelihood of labels (section 4.1, forward
-// pass) and the labels of the best path (section 3.2).
+// Connectionist temporal classification (Graves et al. 2006): greedy decoding, and the likelihood of labels
+// by the forward pass of section 4.1.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "models/loops/ctc_collapse.h"
 #include "models/loops/drivers.h"
 #include "models/loops/method_run.h"
 #include "runtime/kernels/kernels.h"
@@ -48,56 +49,46 @@ double NegativeLogLikelihood(Matrix<const float> logits, const Path& path, std::
   return path.size() == 1 ? -alpha[0] : -LogAdd(alpha[path.size() - 1], alpha[path.size() - 2]);
 }
 
-struct CtcRows {
-  Matrix<const float> logits;  // those that count
-  int32_t blank = 0;
-};
-
-// Runs the method over the inputs.
-Result<CtcRows> Recognize(const LoopContext& context) {
-  EARSHOT_ASSIGN_OR_RETURN(const std::string_view name, context.Method(0));
-  EARSHOT_ASSIGN_OR_RETURN(MethodRun method, MethodRun::Bind(context.session, name));
-  EARSHOT_RETURN_IF_ERROR(method.FeedAll(context.run));
-  EARSHOT_RETURN_IF_ERROR(method.Execute());
-  EARSHOT_ASSIGN_OR_RETURN(const MatrixView view, method.View("logits"));
-  const auto logits = view.As<const float>();
-  const int64_t frames = static_cast<int64_t>(context.Setting("frames", static_cast<double>(logits.rows)));
-  EARSHOT_ASSIGN_OR_RETURN(const int64_t blank, context.Integer("blank"));
-  if (frames < 1 || frames > logits.rows || blank < 0 || blank >= logits.cols)
-    return Status::Error(StatusCode::kInvalidArgument, "frames or blank is out of range");
-  return CtcRows{logits.Rows(0, frames), static_cast<int32_t>(blank)};
-}
-
 }  // namespace
 
 Status RunCtcGreedy(const LoopContext& context) {
-  EARSHOT_ASSIGN_OR_RETURN(const CtcRows rows, Recognize(context));
+  EARSHOT_ASSIGN_OR_RETURN(const std::string_view name, context.Method(0));
+  EARSHOT_ASSIGN_OR_RETURN(MethodRun method, MethodRun::Bind(context.session, name));
+  EARSHOT_ASSIGN_OR_RETURN(const int64_t blank, context.Integer("blank"));
+  EARSHOT_RETURN_IF_ERROR(method.FeedAll(context.run));
+  EARSHOT_RETURN_IF_ERROR(method.Execute());
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView view, method.View("argmax"));
+  const auto best = view.As<const int32_t>();
   EARSHOT_ASSIGN_OR_RETURN(
-      Array * tokens,
-      context.run.AddOutput("tokens", {.dtype = DType::kI32, .rank = 1, .rows = rows.logits.rows}));
+      Array * tokens, context.run.AddOutput("tokens", {.dtype = DType::kI32, .rank = 1, .rows = best.rows}));
+  CtcCollapse collapse(static_cast<int32_t>(blank));
   int64_t count = 0;
-  int32_t before = rows.blank;
-  for (int64_t row = 0; row < rows.logits.rows; ++row) {
-    const std::span<const float> frame = {rows.logits.Row(row), static_cast<size_t>(rows.logits.cols)};
-    const int32_t token = static_cast<int32_t>(kernels::Max(frame).index);
-    if (token != before && token != rows.blank) *tokens->Row<int32_t>(count++) = token;
-    before = token;
+  for (int64_t row = 0; row < best.rows; ++row) {
+    if (collapse.BeginsToken(*best.Row(row))) *tokens->Row<int32_t>(count++) = *best.Row(row);
   }
   tokens->rows = count;
   return Status::Ok();
 }
 
 Status RunCtcNll(const LoopContext& context) {
-  EARSHOT_ASSIGN_OR_RETURN(const CtcRows rows, Recognize(context));
+  EARSHOT_ASSIGN_OR_RETURN(const std::string_view name, context.Method(0));
+  EARSHOT_ASSIGN_OR_RETURN(MethodRun method, MethodRun::Bind(context.session, name));
+  EARSHOT_RETURN_IF_ERROR(method.FeedAll(context.run));
+  EARSHOT_RETURN_IF_ERROR(method.Execute());
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView view, method.View("logits"));
   EARSHOT_ASSIGN_OR_RETURN(const Array labels, context.run.Input("labels", DType::kI32));
-  const auto in_vocabulary = [&](int64_t label) { return label >= 0 && label < rows.logits.cols; };
-  if (!std::ranges::all_of(labels.As<const int32_t>(), in_vocabulary))
-    return Status::Error(StatusCode::kInvalidArgument, "a label is out of range");
-  const Path path(labels.As<const int32_t>(), rows.blank);
+  const auto logits = view.As<const float>();
+  const int64_t frames = static_cast<int64_t>(context.Setting("frames", static_cast<double>(logits.rows)));
+  EARSHOT_ASSIGN_OR_RETURN(const int64_t blank, context.Integer("blank"));
+  const auto in_vocabulary = [&](int64_t label) { return label >= 0 && label < logits.cols; };
+  if (frames < 1 || frames > logits.rows || !in_vocabulary(blank) ||
+      !std::ranges::all_of(labels.As<const int32_t>(), in_vocabulary))
+    return Status::Error(StatusCode::kInvalidArgument, "frames, blank or a label is out of range");
+  const Path path(labels.As<const int32_t>(), static_cast<int32_t>(blank));
   EARSHOT_ASSIGN_OR_RETURN(const std::span<double> alpha,
                            context.run.Scratch<double>(static_cast<int64_t>(path.size())));
   EARSHOT_ASSIGN_OR_RETURN(Array * result, context.run.AddOutput("nll", {.rank = 1, .rows = 1}));
-  *result->Row<float>(0) = static_cast<float>(NegativeLogLikelihood(rows.logits, path, alpha));
+  *result->Row<float>(0) = static_cast<float>(NegativeLogLikelihood(logits.Rows(0, frames), path, alpha));
   return Status::Ok();
 }
 

@@ -16,17 +16,18 @@ Status RunStepwise(const LoopContext& context);
 // of a method that puts out its last row alone.
 Status RunPrefixes(const LoopContext& context);
 
-// "greedy": methods [prologue..., decode]. Settings start, max_tokens, eos (-1: does not end early). Outputs:
+// "greedy": methods [prologue..., decode]. Settings start, max_tokens, eos (-1: does not end early),
+// suppressed (a token that is never chosen; -1). Outputs:
 // tokens [n] without the start token, margins [n]: by how much each was ahead of the second best logit.
 Status RunGreedy(const LoopContext& context);
 
 // "beam": methods [prologue..., decode]. Settings start, eos, pad, max_tokens, num_beams, num_returned,
-// length_penalty, early_stopping. Outputs: tokens [num_returned, longest] with the start token, filled up
-// with pad, best first; scores.
+// length_penalty, early_stopping, suppressed (-1). Outputs: tokens [num_returned, longest] with the start
+// token, filled up with pad, best first; scores.
 Status RunBeam(const LoopContext& context);
 
-// "ctc_greedy": methods [recognize], which puts out "logits" [T, V]. Takes its inputs; settings blank, frames
-// (how many of the logits count; all). Output: tokens [n], the likeliest path without doubles and blanks.
+// "ctc_greedy": methods [recognize], which puts out "argmax" [T, 1]. Takes its inputs; setting blank. Output:
+// tokens [n], the labels that follow each other, without blanks.
 Status RunCtcGreedy(const LoopContext& context);
 
 // "ctc_nll": methods [recognize], which puts out "logits" [T, V]. Takes its inputs and labels [n]; settings

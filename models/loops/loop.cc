@@ -12,9 +12,9 @@ namespace {
 
 using flatbuffers::uoffset_t;
 
-constexpr Driver kSharedDrivers[] = {{"stepwise", RunStepwise},    {"prefixes", RunPrefixes},
-                                     {"greedy", RunGreedy},        {"beam", RunBeam},
-                                     {"ctc_greedy", RunCtcGreedy}, {"ctc_nll", RunCtcNll}};
+constexpr Driver kSharedDrivers[] = {{"stepwise", RunStepwise}, {"prefixes", RunPrefixes},
+                                     {"greedy", RunGreedy},     {"ctc_greedy", RunCtcGreedy},
+                                     {"beam", RunBeam},         {"ctc_nll", RunCtcNll}};
 
 Status RunMethod(Session& session, std::string_view name, Run& run) {
   EARSHOT_ASSIGN_OR_RETURN(MethodRun method, MethodRun::Bind(session, name));

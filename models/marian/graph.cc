@@ -24,6 +24,7 @@ struct Config {
   bool scales_embedding = false;
   bool shares_embeddings = true;
   int64_t start = 0, end_of_text = 0, padding = 0;
+  int64_t suppressed = -1;  // a token that searches never choose
 };
 
 struct Caches {
@@ -40,12 +41,19 @@ std::string TokenTable(const Config& config, const char* half) {
                                   : std::string("model.") + half + ".embed_tokens.weight";
 }
 
+// A table in the checkpoint, or the sinusoids that transformers does not save.
+int Positions(blocks::Weights& weights, const Config& config, const std::string& name) {
+  if (weights.Find(name) == ir::kNone && !weights.Has(name))
+    weights.Add(name, config.max_length, config.width, blocks::Sinusoids(0, config.max_length, config.width));
+  return weights.Matrix(name, config.max_length, config.width);
+}
+
 int Embed(Layers& layers, const Config& config, const char* half, int ids, Dim position) {
   const std::string name = std::string("model.") + half;
   const int table =
       layers.Constant(layers.weights().Matrix(TokenTable(config, half), config.vocabulary, config.width));
-  const int positions = layers.Constant(
-      layers.weights().Matrix(name + ".embed_positions.weight", config.max_length, config.width));
+  const int positions =
+      layers.Constant(Positions(layers.weights(), config, name + ".embed_positions.weight"));
   if (!layers.status().ok()) return ir::kNone;
   ir::MethodBuilder& method = layers.method();
   int x = method.Apply(name + ".embed_tokens", ir::Embedding{}, {ids, table});
@@ -171,6 +179,15 @@ Result<Config> ReadConfig(ir::HyperParameters& settings) {
                    .padding = settings.Integer("pad_token_id", {0, 1 << 24})};
   EARSHOT_ASSIGN_OR_RETURN(config.activation,
                            blocks::ActivationNamed(settings.TextOr("activation_function", "swish")));
+  if (settings.Has("bad_words_ids")) {
+    const std::vector<std::vector<int64_t>> words = settings.IntegerLists("bad_words_ids", {0, 1 << 24});
+    if (words.size() != 1 || words.front().size() != 1) {
+      return Status::Error(StatusCode::kUnsupported,
+                           "bad_words_ids has %zu words: searches can leave out one word of one token",
+                           words.size());
+    }
+    config.suppressed = words.front().front();
+  }
   EARSHOT_RETURN_IF_ERROR(settings.Finish());
   for (const int64_t heads : {config.encoder_heads, config.decoder_heads}) {
     if (config.width % heads == 0) continue;
@@ -201,6 +218,7 @@ Result<ir::Graph> Build(ir::ReferenceModel& model) {
   const std::map<std::string, double> search = {{"start", static_cast<double>(config.start)},
                                                 {"eos", static_cast<double>(config.end_of_text)},
                                                 {"pad", static_cast<double>(config.padding)},
+                                                {"suppressed", static_cast<double>(config.suppressed)},
                                                 {"max_tokens", static_cast<double>(config.max_length)}};
   graph.loops = {
       {.name = "incremental", .driver = "stepwise", .methods = {"encode", "decode"}, .settings = {}},

@@ -14,6 +14,7 @@ using flatbuffers::uoffset_t;
 
 // The prompt is one token; an answer needs a few.
 constexpr int64_t kMinTokens = 16;
+constexpr int64_t kMaxSegmentSamples = int64_t{30} * 16000;
 
 Result<const fb::Symbol*> FindSymbol(const Program& program, const char* method, std::string_view name) {
   const int index = program.FindMethod(method);
@@ -40,6 +41,16 @@ Result<int32_t> TokenSetting(const fb::Loop& loop, std::string_view key, int64_t
                        static_cast<int>(key.size()), key.data());
 }
 
+// 0 where the loop has none that makes sense.
+int64_t FrameSamples(const fb::Loop& loop) {
+  for (const fb::Setting* setting : *loop.settings()) {
+    if (setting->key()->string_view() == "frame_samples" && setting->value() >= 1 &&
+        setting->value() <= 1 << 16)
+      return static_cast<int64_t>(setting->value());
+  }
+  return 0;
+}
+
 int64_t MaxPieceBytes(const TokenDecoder& pieces, int64_t vocab_size) {
   size_t bytes = 1;
   for (int64_t token = 0; token < vocab_size; ++token)
@@ -50,7 +61,8 @@ int64_t MaxPieceBytes(const TokenDecoder& pieces, int64_t vocab_size) {
 }  // namespace
 
 Result<Dimensions> ReadDimensions(const Program& program) {
-  if (program.family() != "moonshine") {
+  const bool is_streaming = program.family() == "moonshine_streaming";
+  if (program.family() != "moonshine" && !is_streaming) {
     return Status::Error(StatusCode::kInvalidArgument,
                          "this is a model of the family \"%.*s\", not a Moonshine model",
                          static_cast<int>(program.family().size()), program.family().data());
@@ -68,7 +80,13 @@ Result<Dimensions> ReadDimensions(const Program& program) {
       TokenDecoder::Create({tokenizer->piece_bytes()->data(), tokenizer->piece_bytes()->size()},
                            {tokenizer->piece_offsets()->data(), tokenizer->piece_offsets()->size()},
                            static_cast<int32_t>(vocab_size)));
-  EARSHOT_ASSIGN_OR_RETURN(const fb::Symbol* samples, FindSymbol(program, "encode", "samples"));
+  EARSHOT_ASSIGN_OR_RETURN(const fb::Symbol* rows, is_streaming ? FindSymbol(program, "embed", "frames")
+                                                                : FindSymbol(program, "encode", "samples"));
+  const int64_t frame_samples = is_streaming ? FrameSamples(*greedy) : 1;
+  if (frame_samples < 1) {
+    return Status::Error(StatusCode::kInvalidModel,
+                         "the loop \"greedy\" has no \"frame_samples\": convert the model again");
+  }
   EARSHOT_ASSIGN_OR_RETURN(const fb::Symbol* end, FindSymbol(program, "decode", "end"));
   EARSHOT_ASSIGN_OR_RETURN(const int32_t start, TokenSetting(*greedy, "start", vocab_size));
   EARSHOT_ASSIGN_OR_RETURN(const int32_t end_of_text, TokenSetting(*greedy, "eos", vocab_size));
@@ -76,8 +94,11 @@ Result<Dimensions> ReadDimensions(const Program& program) {
     return Status::Error(StatusCode::kInvalidModel, "the decoder has room for %u tokens, less than %lld",
                          end->maximum(), static_cast<long long>(kMinTokens));
   }
-  return Dimensions{.min_samples = samples->minimum(),
-                    .max_samples = samples->maximum(),
+  // Trained on no more, whatever there is room for.
+  const int64_t max_rows = std::min<int64_t>(rows->maximum(), kMaxSegmentSamples / frame_samples);
+  return Dimensions{.frame_samples = frame_samples,
+                    .min_samples = rows->minimum() * frame_samples,
+                    .max_samples = std::max<int64_t>(max_rows, rows->minimum()) * frame_samples,
                     .max_tokens = end->maximum(),
                     .vocab_size = vocab_size,
                     .start = start,

@@ -11,6 +11,9 @@
 namespace earshot::moonshine {
 
 struct Dimensions {
+  // Samples in a row of input: 1, or a frame of a model for streams, which `embed` hears and `encode` goes on
+  // with.
+  int64_t frame_samples = 1;
   int64_t min_samples = 0;  // that the convolutions need for one frame
   int64_t max_samples = 0;  // that a segment may have
   int64_t max_tokens = 0;   // positions of the decoder's cache

@@ -1,8 +1,10 @@
-// Moonshine's network as the engine runs it: the methods `encode` and `decode` of a model file.
+// Moonshine's network as the engine runs it: the methods `encode` and `decode` of a model file,
+// and `embed` in front of them where the model is one for streams.
 #ifndef EARSHOT_MODELS_MOONSHINE_ENGINE_NETWORK_H_
 #define EARSHOT_MODELS_MOONSHINE_ENGINE_NETWORK_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "models/loops/method_run.h"
@@ -25,9 +27,14 @@ class EngineNetwork final : public Network {
  private:
   EngineNetwork(const Dimensions& dimensions, const loops::MethodRun& encode, const loops::MethodRun& decode)
       : dimensions_(dimensions), encode_(encode), decode_(decode) {}
+  // The method that takes the audio.
+  loops::MethodRun& hearing() { return embed_ ? *embed_ : encode_; }
+  void SetSamples(int64_t samples);
+  Status Embed();
   Status CheckShapes();
 
   Dimensions dimensions_;
+  std::optional<loops::MethodRun> embed_;
   loops::MethodRun encode_, decode_;
   bool is_encoded_ = false;
 };

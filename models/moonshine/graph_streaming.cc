@@ -205,7 +205,8 @@ Result<std::vector<Window>> ReadWindows(ir::HyperParameters& encoder, int64_t la
 
 Result<Config> ReadConfig(ir::ReferenceModel& model) {
   ir::HyperParameters& settings = model.settings;
-  ir::HyperParameters& encoder = settings.Section("encoder");
+  ir::HyperParameters& encoder =
+      settings.Section(settings.Has("encoder_config") ? "encoder_config" : "encoder");
   Config config = {.width = encoder.Integer("hidden_size"),
                    .layers = encoder.Integer("num_hidden_layers", {1, 1024}),
                    .ffn_width = encoder.Integer("intermediate_size"),
@@ -244,6 +245,8 @@ Result<ir::Graph> BuildStreaming(ir::ReferenceModel& model) {
   EARSHOT_RETURN_IF_ERROR(BuildEmbed(weights, config, false));
   EARSHOT_RETURN_IF_ERROR(BuildEncode(weights, config, caches, true));
   AddLoops(graph, config.decoder, "", "encode");
+  for (ir::Loop& loop : graph.loops)
+    loop.settings["frame_samples"] = static_cast<double>(config.frame_samples);
   if (model.example_shapes.contains("attention_mask")) {
     EARSHOT_RETURN_IF_ERROR(BuildEmbed(weights, config, true));
     EARSHOT_RETURN_IF_ERROR(BuildEncode(weights, config, caches, false));

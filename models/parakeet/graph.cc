@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/blocks/conformer.h"
+#include "models/common/mel_filters.h"
 
 namespace earshot::parakeet {
 namespace {
@@ -137,10 +138,23 @@ Status BuildMethod(blocks::Weights& weights, const Config& config, bool puts_out
   return std::move(method).Finish();
 }
 
+// Filters for the features of models/ctc/features.h.
+Status AddAudioFrontEnd(ir::Graph& graph, int64_t mels) {
+  ir::AudioFrontEnd& audio = graph.audio;
+  audio.num_mels = mels;
+  audio.fft_length = 512;
+  EARSHOT_ASSIGN_OR_RETURN(
+      std::vector<float> filters,
+      MelFilterBank({.num_mels = static_cast<int>(mels), .fft_length = static_cast<int>(audio.fft_length)}));
+  audio.mel_filters = ir::AddTensor(graph, "mel_filters", mels, audio.fft_length / 2 + 1, std::move(filters));
+  return Status::Ok();
+}
+
 }  // namespace
 
 Result<ir::Graph> Build(ir::ReferenceModel& model) {
-  ir::HyperParameters& encoder = model.settings.Section("encoder");
+  const char* section = model.settings.Has("encoder_config") ? "encoder_config" : "encoder";
+  ir::HyperParameters& encoder = model.settings.Section(section);
   const Config config = {
       .vocabulary = model.settings.Integer("vocab_size"),
       .width = encoder.Integer("hidden_size"),
@@ -155,14 +169,21 @@ Result<ir::Graph> Build(ir::ReferenceModel& model) {
       .scales_input = encoder.FlagOr("scale_input", true),
       .attention_bias = encoder.FlagOr("attention_bias", true) ? Bias::kPresent : Bias::kNone,
       .convolution_bias = encoder.FlagOr("convolution_bias", true) ? Bias::kPresent : Bias::kNone};
-  model.settings.Ignore({"pad_token_id(blank)", "pad_token_id"});  // which callers need
+  const int64_t padding = model.settings.IntegerOr("pad_token_id", config.vocabulary - 1, {0, 1 << 20});
+  const int64_t blank = model.settings.IntegerOr("pad_token_id(blank)", padding, {0, 1 << 20});
   EARSHOT_RETURN_IF_ERROR(model.settings.Finish());
   ir::Graph graph;
   graph.family = "parakeet";
   graph.name = model.name;
+  EARSHOT_RETURN_IF_ERROR(AddAudioFrontEnd(graph, config.mels));
   blocks::Weights weights(graph, model.weights);
   EARSHOT_RETURN_IF_ERROR(BuildMethod(weights, config, false));
-  EARSHOT_RETURN_IF_ERROR(BuildMethod(weights, config, true));
+  if (model.example_shapes.contains("attention_mask"))
+    EARSHOT_RETURN_IF_ERROR(BuildMethod(weights, config, true));
+  graph.loops = {{.name = "greedy",
+                  .driver = "ctc_greedy",
+                  .methods = {"forward"},
+                  .settings = {{"blank", static_cast<double>(blank)}}}};
   return graph;
 }
 

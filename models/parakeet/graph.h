@@ -8,8 +8,9 @@
 
 namespace earshot::parakeet {
 
-// Methods `forward`: features [T, mels] -> logits [T', V], argmax [T', 1]; `steps`: the same with what each
-// layer puts out (subsampled, layerN, layerN.attn, layerN.conv).
+// Methods `forward`: features [T, mels] -> logits [T', V], argmax [T', 1]; where the checkpoint has an
+// example of an attention mask, `steps`: the same with what each layer puts out (subsampled, layerN,
+// layerN.attn, layerN.conv). Loop `greedy`. Filters for the features of models/ctc/features.h.
 Result<ir::Graph> Build(ir::ReferenceModel& model);
 
 }  // namespace earshot::parakeet

@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "models/blocks/key_selection.h"
 #include "models/blocks/layers.h"
+#include "models/blocks/rotary.h"
 
 namespace earshot::performer {
 namespace {
@@ -26,9 +28,10 @@ struct Config {
   bool is_causal = false, is_generalized = false, has_rotary = true, is_reversible = false;
   bool has_scale_norm = false, has_rezero = false, shifts_tokens = false, gates_ffn = false,
        ties_embedding = false;
-  bool masks_keys = false;  // else only values
+  bool masks_keys = false;                    // else only values
+  int64_t local_heads = 0, local_window = 0;  // beside `heads` others
 
-  int64_t inner() const { return heads * head_dim; }
+  int64_t inner() const { return (heads + local_heads) * head_dim; }
 };
 
 // [rows, width] rows of a table that is computed.
@@ -101,11 +104,22 @@ int Features(Layers& layers, const Config& config, const std::string& source, co
   return layers.Scale(name, x, 1.0 / std::sqrt(static_cast<double>(config.features)));
 }
 
-int Attention(Layers& layers, const Config& config, const std::string& source, int x, int mask) {
-  int q = layers.Linear(source + "to_q", x, config.inner(), Bias::kOptional);
-  int k = layers.Linear(source + "to_k", x, config.inner(), Bias::kOptional);
-  int v = layers.Linear(source + "to_v", x, config.inner(), Bias::kOptional);
-  if (mask != ir::kNone) v = layers.Multiply(source + "masked_values", v, mask);
+struct Projections {
+  int q = ir::kNone, k = ir::kNone, v = ir::kNone;
+};
+
+// The columns of some heads.
+Projections HeadsOf(Layers& layers, const std::string& name, const Projections& all, int64_t begin,
+                    int64_t cols) {
+  return {.q = layers.Columns(all.q, name + "q", begin, cols),
+          .k = layers.Columns(all.k, name + "k", begin, cols),
+          .v = layers.Columns(all.v, name + "v", begin, cols)};
+}
+
+// Random features in place of the softmax, summed from the left or over all.
+int LinearHeads(Layers& layers, const Config& config, const std::string& source, const Projections& in,
+                int mask) {
+  int q = in.q, k = in.k;
   if (config.has_rotary) {
     q = Rotate(layers, config, source + "rotated_q", q);
     k = Rotate(layers, config, source + "rotated_k", k);
@@ -118,8 +132,38 @@ int Attention(Layers& layers, const Config& config, const std::string& source, i
       .causal = config.is_causal,
       .normalizer = config.is_causal ? ir::LinearNormalizer::KeyEpsilon : ir::LinearNormalizer::AddEpsilon,
       .epsilon = config.is_causal ? kKeyEpsilon : 0.0f};
-  const int mixed = layers.method().Apply(source + "attend", attention, {q, k, v});
-  return layers.Linear(source + "to_out", mixed, config.width, Bias::kOptional);
+  return layers.method().Apply(source + "attend", attention, {q, k, in.v});
+}
+
+// Softmax over the query's window and the one before, positions by rotation.
+int LocalHeads(Layers& layers, const Config& config, const std::string& source, const Projections& in) {
+  const blocks::RotaryAngles angles = {.rows = config.max_length, .channels = config.head_dim};
+  const blocks::Rotation rotation = {.heads = config.local_heads};
+  const int q = blocks::Rotate(layers, source + "rotated_q", in.q, angles, rotation);
+  const int k = blocks::Rotate(layers, source + "rotated_k", in.k, angles, rotation);
+  const ir::Attention attention = blocks::AttendTo(
+      {.heads = config.local_heads, .kv_heads = config.local_heads, .head_dim = config.head_dim},
+      {{.selections = {blocks::Bucket(config.local_window, config.local_window)}, .causal = true}});
+  return layers.method().Apply(source + "attend", attention, {q, k, in.v});
+}
+
+int Attention(Layers& layers, const Config& config, const std::string& source, int x, int mask) {
+  int q = layers.Linear(source + "to_q", x, config.inner(), Bias::kOptional);
+  int k = layers.Linear(source + "to_k", x, config.inner(), Bias::kOptional);
+  int v = layers.Linear(source + "to_v", x, config.inner(), Bias::kOptional);
+  if (mask != ir::kNone) v = layers.Multiply(source + "masked_values", v, mask);
+  const Projections all = {.q = q, .k = k, .v = v};
+  if (config.local_heads == 0)
+    return layers.Linear(source + "to_out", LinearHeads(layers, config, source, all, mask), config.width,
+                         Bias::kOptional);
+  const int64_t linear_cols = config.heads * config.head_dim;
+  const int linear =
+      LinearHeads(layers, config, source, HeadsOf(layers, source + "linear_", all, 0, linear_cols), mask);
+  const std::string local = source + "local_";
+  const int windowed = LocalHeads(
+      layers, config, local, HeadsOf(layers, local, all, linear_cols, config.local_heads * config.head_dim));
+  return layers.Linear(source + "to_out", layers.SideBySide(source + "mixed", linear, windowed), config.width,
+                       Bias::kOptional);
 }
 
 int FeedForward(Layers& layers, const Config& config, const std::string& source, int x) {
@@ -218,7 +262,8 @@ Status BuildMethod(blocks::Weights& weights, const Config& config, bool is_maske
 // The package stores its modules a second time, for the redrawing of projections in training.
 void DropDuplicates(ir::WeightSource& source) {
   for (const std::string& name : source.Unused()) {
-    if (name.starts_with("performer.proj_updater.")) source.Drop(name);
+    const bool is_angle = name.ends_with(".rel_pos.inv_freq");  // computed
+    if (is_angle || name.starts_with("performer.proj_updater.")) source.Drop(name);
   }
 }
 
@@ -243,11 +288,24 @@ Config ReadConfig(ir::HyperParameters& settings) {
                    .shifts_tokens = flag("shift_tokens"),
                    .gates_ffn = flag("ff_glu"),
                    .ties_embedding = flag("tie_embed")};
-  settings.Require("local_attn_heads", 0, "local heads are not built");
+  config.local_heads = settings.IntegerOr("local_attn_heads", 0, {0, 1 << 12});
+  config.local_window = settings.IntegerOr("local_window_size", 256);
+  config.heads -= config.local_heads;
   settings.Require("kernel_fn", "relu", "only ReLU features are built");
-  settings.Ignore({"local_window_size", "ff_chunks", "feature_redraw_interval", "emb_dropout", "ff_dropout",
-                   "attn_dropout", "auto_check_redraw"});
+  settings.Ignore({"ff_chunks", "feature_redraw_interval", "emb_dropout", "ff_dropout", "attn_dropout",
+                   "auto_check_redraw"});
   return config;
+}
+
+// The package shifts local queries against their keys where they look ahead; that is not built.
+Status CheckHeads(const Config& config) {
+  if (config.local_heads > 0 && !config.is_causal)
+    return Status::Error(StatusCode::kUnsupported,
+                         "local_attn_heads is %lld: local heads are built for causal models",
+                         static_cast<long long>(config.local_heads));
+  if (config.heads >= 1) return Status::Ok();
+  return Status::Error(StatusCode::kUnsupported,
+                       "all heads are local ones: at least one of another kind is needed");
 }
 
 }  // namespace
@@ -255,6 +313,7 @@ Config ReadConfig(ir::HyperParameters& settings) {
 Result<ir::Graph> BuildLanguageModel(ir::ReferenceModel& model) {
   const Config config = ReadConfig(model.settings);
   EARSHOT_RETURN_IF_ERROR(model.settings.Finish());
+  EARSHOT_RETURN_IF_ERROR(CheckHeads(config));
   ir::Graph graph;
   graph.family = "performer";
   graph.name = model.name;

@@ -8,10 +8,10 @@
 
 namespace earshot::performer {
 
-// Language model of performer-pytorch. Methods `forward`: ids [T, 1] -> logits [T, V]; of models that are not
-// causal also `masked`: ids, mask [T, 1] (1 or 0). The package's mask silences values only, so that masked
-// keys still count in the sum of weights; a model of that package is built so, `masks_keys` in Config is the
-// sane form.
+// Language model of performer-pytorch; causal ones may have heads that attend to windows beside those with
+// random features. Methods `forward`: ids [T, 1] -> logits [T, V]; of models that are not causal also
+// `masked`: ids, mask [T, 1] (1 or 0). The package's mask silences values only, so that masked keys still
+// count in the sum of weights; a model of that package is built so, `masks_keys` in Config is the sane form.
 Result<ir::Graph> BuildLanguageModel(ir::ReferenceModel& model);
 
 }  // namespace earshot::performer

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,9 @@ struct Config {
   bool has_group_norm = false;  // after the first convolution only, else a layer norm after each
   bool has_conv_bias = false;
   int64_t max_samples = 0;
+  ir::Activation activation = ir::Activation::kGelu;
+  int64_t blank = 0;
+  bool puts_out_steps = false;
   // Transformer
   bool is_pre_norm = false;
   int64_t position_kernel = 0, position_groups = 0;
@@ -78,6 +82,14 @@ int Extract(Layers& layers, const Config& config, int x) {
   return x;
 }
 
+// Names of the two tensors of weight norm: as PyTorch writes them, and as it did before 2.0.
+std::pair<std::string, std::string> WeightNormNames(const blocks::Weights& weights,
+                                                    const std::string& source) {
+  if (weights.Has(source + ".weight_g")) return {source + ".weight_g", source + ".weight_v"};
+  const std::string parametrized = source + ".parametrizations.weight.";
+  return {parametrized + "original0", parametrized + "original1"};
+}
+
 // Weight norm: g v / |v|, the length over all channels for each tap.
 int PositionConvolution(Layers& layers, const Config& config, int x) {
   const std::string source = config.prefix + "encoder.pos_conv_embed.conv";
@@ -89,10 +101,10 @@ int PositionConvolution(Layers& layers, const Config& config, int x) {
                                  .groups = config.position_groups};
   std::vector<float> weight;
   if (layers.weights().Find(source + ".weight") == ir::kNone) {
-    const std::vector<float> gain =
-        layers.weights().Take(source + ".parametrizations.weight.original0", {1, 1, kernel});
-    weight = layers.weights().Take(source + ".parametrizations.weight.original1",
-                                   {config.width, channels, kernel});
+    const auto [gain_name, direction_name] = WeightNormNames(layers.weights(), source);
+    const std::vector<float> gain = layers.weights().Take(gain_name, {1, 1, kernel});
+    weight = layers.weights().Take(direction_name, {config.width, channels, kernel});
+    if (!layers.status().ok()) return ir::kNone;
     std::vector<double> squares(static_cast<size_t>(kernel), 0.0);
     for (size_t i = 0; i < weight.size(); ++i)
       squares[i % static_cast<size_t>(kernel)] +=
@@ -123,7 +135,7 @@ int SelfAttention(Layers& layers, const Config& config, const std::string& sourc
 
 int FeedForward(Layers& layers, const Config& config, const std::string& source, int x) {
   int y = layers.Linear(source + ".intermediate_dense", x, config.ffn_width);
-  y = layers.Activate(source + ".gelu", ir::Activation::kGelu, y);
+  y = layers.Activate(source + ".activation", config.activation, y);
   return layers.Linear(source + ".output_dense", y, config.width);
 }
 
@@ -196,7 +208,7 @@ int ConformerLayer(Layers& layers, const Config& config, const std::string& sour
   const std::string module = source + ".conv_module";
   const int convolved =
       blocks::ConvolutionModule(layers, module, layers.LayerNorm(module + ".layer_norm", x),
-                                {.kernel = config.depthwise_kernel, .activation = ir::Activation::kGelu});
+                                {.kernel = config.depthwise_kernel, .activation = config.activation});
   x = half("ffn2", layers.Add(module + ".residual", x, convolved));
   return layers.LayerNorm(source + ".final_layer_norm", x);
 }
@@ -218,8 +230,10 @@ class MethodOf {
     int x = layers_.Linear(projection + "projection", layers_.LayerNorm(projection + "layer_norm", features),
                            config_.width);
     EARSHOT_RETURN_IF_ERROR(layers_.status());
-    method_.MakeOutput(features, "conv_features");
-    method_.MakeOutput(x, "projected");
+    if (config_.puts_out_steps) {
+      method_.MakeOutput(features, "conv_features");
+      method_.MakeOutput(x, "projected");
+    }
     x = method_.WithOwnLength(x, "frames");
     if (is_masked_) x = Mask(x);
     x = Encode(x);
@@ -240,7 +254,8 @@ class MethodOf {
 
   // Layer `index`'s input is an output of the method.
   int PutOut(int x, int64_t index) {
-    if (layers_.status().ok()) method_.MakeOutput(x, "hidden" + std::to_string(index));
+    if (layers_.status().ok() && config_.puts_out_steps)
+      method_.MakeOutput(x, "hidden" + std::to_string(index));
     return x;
   }
 
@@ -281,36 +296,46 @@ Config ReadConfig(ir::ReferenceModel& model, const char* prefix) {
                    .conv_channels = settings.Integers("conv_dim"),
                    .conv_kernels = settings.Integers("conv_kernel", {1, 1 << 12}),
                    .conv_strides = settings.Integers("conv_stride", {1, 1 << 12}),
-                   .has_group_norm = settings.TextOr("feat_extract_norm", "group") == "group",
+                   .has_group_norm = settings.TextOr("feat_extract_norm", "group") != "layer",
                    .has_conv_bias = settings.FlagOr("conv_bias", false),
                    .is_pre_norm = settings.FlagOr("do_stable_layer_norm", false),
                    .position_kernel = settings.IntegerOr("num_conv_pos_embeddings", 128, {1, 1 << 12}),
                    .position_groups = settings.IntegerOr("num_conv_pos_embedding_groups", 16)};
   config.max_samples = std::max({std::min(kMaxSamples, kMaxFrames * config.Stride()), config.MinSamples(),
                                  model.ExampleLength("input_values", 1, 1)});
-  settings.Require("hidden_act", "gelu", "only GELU is built");
+  if (config.has_group_norm)
+    settings.Require("feat_extract_norm", "group", "convolutions have norms of the kind group or layer");
+  config.puts_out_steps = model.example_shapes.contains("attention_mask");
   settings.Require("feat_extract_activation", "gelu", "only GELU is built");
-  settings.Ignore({"blank", "pad_token_id"});
+  const int64_t padding = settings.IntegerOr("pad_token_id", 0, {0, 1 << 20});
+  config.blank = settings.IntegerOr("blank", padding, {0, 1 << 20});
   return config;
 }
 
-Result<ir::Graph> Build(ir::ReferenceModel& model, const Config& config) {
+Result<ir::Graph> Build(ir::ReferenceModel& model, Config config) {
+  EARSHOT_ASSIGN_OR_RETURN(config.activation,
+                           blocks::ActivationNamed(model.settings.TextOr("hidden_act", "gelu")));
   EARSHOT_RETURN_IF_ERROR(model.settings.Finish());
   if (config.conv_channels.size() != config.conv_kernels.size() ||
       config.conv_channels.size() != config.conv_strides.size() || config.conv_channels.empty() ||
-      config.width % config.heads != 0 || config.width % config.position_groups != 0) {
+      config.width % config.heads != 0 || config.blank >= config.vocabulary ||
+      config.width % config.position_groups != 0) {
     return Status::Error(StatusCode::kInvalidModel,
-                         "the lists of convolutions, or width, heads and groups, do not fit each other");
+                         "the lists of convolutions, or width, heads and groups, or vocabulary and blank, do "
+                         "not fit each other");
   }
   ir::Graph graph;
   graph.family = "wav2vec2";
   graph.name = model.name;
   blocks::Weights weights(graph, model.weights);
   EARSHOT_RETURN_IF_ERROR(MethodOf(weights, config, false).Build());
-  EARSHOT_RETURN_IF_ERROR(MethodOf(weights, config, true).Build());
-  graph.loops = {
-      {.name = "ctc_nll", .driver = "ctc_nll", .methods = {"forward"}, .settings = {{"blank", 0}}},
-      {.name = "masked_ctc_nll", .driver = "ctc_nll", .methods = {"masked"}, .settings = {{"blank", 0}}}};
+  if (config.puts_out_steps) EARSHOT_RETURN_IF_ERROR(MethodOf(weights, config, true).Build());
+  const std::map<std::string, double> blank = {{"blank", static_cast<double>(config.blank)}};
+  graph.loops = {{.name = "greedy", .driver = "ctc_greedy", .methods = {"forward"}, .settings = blank},
+                 {.name = "ctc_nll", .driver = "ctc_nll", .methods = {"forward"}, .settings = blank}};
+  if (config.puts_out_steps)
+    graph.loops.push_back(
+        {.name = "masked_ctc_nll", .driver = "ctc_nll", .methods = {"masked"}, .settings = blank});
   return graph;
 }
 
@@ -323,7 +348,9 @@ Result<ir::Graph> BuildTransformer(ir::ReferenceModel& model) {
 Result<ir::Graph> BuildConformer(ir::ReferenceModel& model) {
   Config config = ReadConfig(model, "wav2vec2_conformer");
   config.depthwise_kernel = model.settings.IntegerOr("conv_depthwise_kernel_size", 31, {1, 1 << 10});
-  config.has_relative_positions = model.settings.TextOr("position_embeddings_type", "relative") == "relative";
+  config.has_relative_positions = model.settings.TextOr("position_embeddings_type", "relative") != "rotary";
+  if (config.has_relative_positions)
+    model.settings.Require("position_embeddings_type", "relative", "positions are relative or rotary");
   return Build(model, config);
 }
 

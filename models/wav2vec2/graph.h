@@ -8,10 +8,11 @@
 
 namespace earshot::wav2vec2 {
 
-// Methods `forward`: input_values [N, 1] -> logits [T, V], argmax [T, 1], and on the way conv_features,
-// projected, hidden0 .. hiddenL (the inputs of the layers and the output of the last one); `masked`: the same
-// for a recording that was filled up, with frame_mask [T, 1] (1 or 0) and key_bias [1, T] (0, or very low for
-// frames that nobody attends to). Loop `ctc_nll`.
+// Method `forward`: input_values [N, 1] -> logits [T, V], argmax [T, 1]. Where the checkpoint has an example
+// of an attention mask, also what is on the way: conv_features, projected, hidden0 .. hiddenL (the inputs of
+// the layers and the output of the last one); and `masked`: the same for a recording that was filled up, with
+// frame_mask [T, 1] (1 or 0) and key_bias [1, T] (0, or very low for frames that nobody attends to). Loops
+// `greedy`, `ctc_nll`.
 Result<ir::Graph> BuildTransformer(ir::ReferenceModel& model);
 Result<ir::Graph> BuildConformer(ir::ReferenceModel& model);
 

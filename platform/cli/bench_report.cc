@@ -40,6 +40,7 @@ std::string StepsText(const BenchReport& report) {
   AddTimes(table, "encode", report.encode_ms,
            window + ", " + Speed(report.window_s, report.encode_ms.median));
   AddTimes(table, "features and encode", report.encode_audio_ms, window);
+  if (report.prompt_tokens == 0) return table.ToString();  // there is no decoder
   AddTimes(table, "prefill", report.prefill_ms, std::to_string(report.prompt_tokens) + " tokens at once");
   AddTimes(
       table, "first token", report.first_token_ms,

@@ -1,6 +1,7 @@
 // Moonshine as a SpeechModel: a MoonshineSession with its memory.
 #include "platform/cli/moonshine_model.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -39,8 +40,9 @@ class MoonshineBench final : public BenchTarget {
     return session_.Decode({&start, 1}, 0).status();
   }
   Status Step(int64_t position) override {
-    constexpr int32_t kAnyText[] = {300};
-    return session_.Decode(kAnyText, position).status();
+    constexpr int64_t kAnyText = 300;
+    const auto token = static_cast<int32_t>(std::min(kAnyText, session_.dimensions().vocab_size - 1));
+    return session_.Decode({&token, 1}, position).status();
   }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "platform/cli/ctc_model.h"
 #include "platform/cli/moonshine_model.h"
 #include "platform/cli/printable.h"
 #include "platform/cli/whisper_model.h"
@@ -17,7 +18,10 @@ struct Family {
 };
 
 constexpr Family kFamilies[] = {{"whisper", CreateWhisperModel, MeasureWhisperModel},
-                                {"moonshine", CreateMoonshineModel, MeasureMoonshineModel}};
+                                {"moonshine", CreateMoonshineModel, MeasureMoonshineModel},
+                                {"moonshine_streaming", CreateMoonshineModel, MeasureMoonshineModel},
+                                {"wav2vec2", CreateCtcModel, MeasureCtcModel},
+                                {"parakeet", CreateCtcModel, MeasureCtcModel}};
 
 const Family* FindFamily(const Program& program) {
   for (const Family& family : kFamilies) {

@@ -34,7 +34,7 @@ class BenchTarget {
   virtual Status EncodeAudio(std::span<const float> audio) = 0;
 
   virtual int64_t prompt_tokens() const = 0;
-  virtual int64_t max_tokens() const = 0;  // prompt included
+  virtual int64_t max_tokens() const = 0;  // prompt included; 0 of a model without a decoder
   // Runs the prompt at once; afterwards Step(prompt_tokens()), Step(prompt_tokens() + 1), ... run one token
   // each.
   virtual Status Prefill() = 0;

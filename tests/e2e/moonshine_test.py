@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import unittest
 
-from support import (BECKETT, BECKETT_WORDS, BINARIES, CITIES, CITIES_WORDS, EMULATOR, MODELS, EarshotTest, earshot, write_wav)
+from support import (BECKETT, BECKETT_WORDS, BINARIES, CITIES, CITIES_WORDS, EMULATOR, MODELS, EarshotTest, earshot, tensors, write_float_wav,
+                     write_wav)
 
 CHECKPOINT = pathlib.Path(os.environ["EARSHOT_SHARED_DIR"]) / "checkpoints" / "moonshine-tiny"
 MODEL = str(MODELS / "moonshine-tiny.int8.earshot")
@@ -77,6 +78,50 @@ class Results(EarshotTest):
     def test_what_it_does_not_know_is_refused(self):
         self.assert_fails(transcribe(BECKETT, "--language", "de"), 2, "only English")
         self.assert_fails(transcribe(BECKETT, "--task", "translate"), 2, "translate")
+
+
+class Streaming(EarshotTest):
+    """The random weights of the reference case: what comes out is no text, but it must be what the networks say."""
+
+    CASE = pathlib.Path(os.environ["EARSHOT_SHARED_DIR"]) / "zoo" / "cases" / "moonshine-streaming"
+
+    def setUp(self):
+        super().setUp()
+        hparams = json.loads((self.CASE / "config.json").read_text(encoding="utf-8"))["hparams"]
+        encoder = hparams.pop("encoder")
+        checkpoint = self.folder / "checkpoint"
+        checkpoint.mkdir()
+        shutil.copyfile(self.CASE / "model.safetensors", checkpoint / "model.safetensors")
+        config = {**hparams, "model_type": "moonshine_streaming", "max_position_embeddings": 512, "encoder_config": encoder}
+        space = "\u2581"
+        vocab = {"</s>": 2, **{f"{space}w{id}": id for id in range(70) if id != 2}}
+        tokenizer = {"added_tokens": [{"id": 2, "content": "</s>", "special": True}],
+                     "decoder": {"type": "Metaspace", "replacement": space},
+                     "model": {"type": "BPE", "byte_fallback": True, "vocab": vocab, "merges": []}}
+        for name, content in (("config", config), ("tokenizer", tokenizer)):
+            (checkpoint / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+        self.model = self.folder / "streaming.earshot"
+        self.assert_ok(convert(checkpoint, "-o", self.model, "--weights", "f32"))
+
+    def test_text_begins_with_the_tokens_of_the_reference(self):
+        # The row that fills the batch: of the other one the reference hears padding, too.
+        (_, count), samples = tensors(self.CASE / "inputs.safetensors")["input_values"]
+        (_, steps), tokens = tensors(self.CASE / "expected.safetensors", "I64")["greedy_tokens"]
+        audio = self.folder / "audio.wav"
+        write_float_wav(audio, samples[:count])
+        result = earshot("transcribe", "--model", self.model, audio, "--no-loop-guard")
+        self.assert_ok(result)
+        self.assertEqual(result.stdout.split()[:steps], [f"w{token}" for token in tokens[:steps]])
+
+    def test_a_long_recording_evaluate_and_bench(self):
+        result = earshot("transcribe", "--model", self.model, CITIES, "--format", "json")
+        self.assert_ok(result)
+        self.assertGreater(len(json.loads(result.stdout)["segments"]), 5)  # there is room for 2.5 s
+        self.assertEqual(earshot("transcribe", "--model", self.model, CITIES, "--format", "json", threads=2).stdout, result.stdout)
+        manifest = self.folder / "clips.tsv"
+        manifest.write_text(f"id\tfile\tlanguage\ttranscript\nbeckett\t{BECKETT}\ten\tever tried\n", encoding="utf-8")
+        self.assert_ok(earshot("evaluate", "--model", self.model, "--manifest", manifest, "--summary"))
+        self.assert_ok(earshot("bench", self.model, "--repeats", 1, "--audio", BECKETT))
 
 
 class Checkpoints(EarshotTest):

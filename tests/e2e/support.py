@@ -1,9 +1,11 @@
 """What the end-to-end tests share: where things are, how to run `earshot`, recordings made on the fly."""
 
 import array
+import json
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -60,6 +62,26 @@ def write_wav(path, rate, samples, channels=1):
         file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes(samples.tobytes())
+
+
+def tensors(path, dtype="F32"):
+    """Shapes and numbers of one type of a safetensors file."""
+    data = path.read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    result = {}
+    for name, entry in json.loads(data[8:8 + size]).items():
+        if name != "__metadata__" and entry["dtype"] == dtype:
+            begin, end = entry["data_offsets"]
+            result[name] = entry["shape"], array.array({"F32": "f", "I64": "q"}[dtype], data[8 + size + begin:8 + size + end])
+    return result
+
+
+def write_float_wav(path, samples):
+    """Mono, 16 kHz."""
+    data = array.array("f", samples).tobytes()
+    header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 3, 1, 16000, 64000, 4, 32, b"data",
+                         len(data))
+    path.write_bytes(header + data)
 
 
 def resampled(samples, rate, new_rate):
