@@ -256,7 +256,7 @@ Status CheckClass(const FamilyRules& rules, const Json& config) {
 
 void Require(ir::HyperParameters& settings, const char* required) {
   const Json values = Json::parse(required);
-  for (const auto& [key, value] : values.items()) settings.Require(key, value, kReason);
+  for (const auto& [key, value] : values.items()) settings.RequireJson(key, value, kReason);
 }
 
 // Heads of another size than their share of the width are not built.

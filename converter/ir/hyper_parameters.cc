@@ -2,34 +2,40 @@
 #include "converter/ir/hyper_parameters.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 namespace earshot::ir {
 
 using Json = nlohmann::json;
 
-HyperParameters::HyperParameters(Json object, std::string path)
-    : object_(std::move(object)), path_(std::move(path)) {
-  if (object_.is_object()) return;
+HyperParameters::HyperParameters() : HyperParameters(Json::object()) {}
+
+HyperParameters::HyperParameters(const Json& object, std::string path)
+    : object_(std::make_unique<Json>(object.is_object() ? object : Json::object())), path_(std::move(path)) {
+  if (object.is_object()) return;
   status_ = Status::Error(StatusCode::kInvalidModel, "%s is not an object", path_.c_str());
-  object_ = Json::object();
 }
 
+HyperParameters::HyperParameters(HyperParameters&&) noexcept = default;
+HyperParameters& HyperParameters::operator=(HyperParameters&&) noexcept = default;
+HyperParameters::~HyperParameters() = default;
+
 bool HyperParameters::Has(const std::string& key) const {
-  const auto found = object_.find(key);
-  return found != object_.end() && !found->is_null();
+  const auto found = object_->find(key);
+  return found != object_->end() && !found->is_null();
 }
 
 const Json* HyperParameters::Find(const std::string& key) {
   asked_for_.insert(key);
-  return Has(key) ? &*object_.find(key) : nullptr;
+  return Has(key) ? &*object_->find(key) : nullptr;
 }
 
 void HyperParameters::Fail(const std::string& key, const char* expected) {
   if (!status_.ok()) return;
-  const auto found = object_.find(key);
+  const auto found = object_->find(key);
   const std::string value =
-      found == object_.end() ? "absent" : found->dump(-1, ' ', true, Json::error_handler_t::replace);
+      found == object_->end() ? "absent" : found->dump(-1, ' ', true, Json::error_handler_t::replace);
   status_ = Status::Error(StatusCode::kInvalidModel, "%s is %.100s, not %s", PathOf(key).c_str(),
                           value.c_str(), expected);
 }
@@ -160,9 +166,9 @@ std::vector<int64_t> HyperParameters::IntegersFor(const std::string& key, int64_
   return list;
 }
 
-HyperParameters& HyperParameters::AddSection(const std::string& name, Json object) {
+HyperParameters& HyperParameters::AddSection(const std::string& name, const Json& object) {
   std::unique_ptr<HyperParameters>& section = sections_[name];
-  if (section == nullptr) section = std::make_unique<HyperParameters>(std::move(object), PathOf(name));
+  if (section == nullptr) section = std::make_unique<HyperParameters>(object, PathOf(name));
   return *section;
 }
 
@@ -202,7 +208,7 @@ std::vector<HyperParameters::NamedSection> HyperParameters::NamedSections(const 
 
 std::vector<std::string> HyperParameters::Keys() const {
   std::vector<std::string> keys;
-  for (const auto& [key, value] : object_.items()) keys.push_back(key);
+  for (const auto& [key, value] : object_->items()) keys.push_back(key);
   return keys;
 }
 
@@ -210,7 +216,11 @@ void HyperParameters::Ignore(std::initializer_list<const char*> keys) {
   for (const char* key : keys) asked_for_.insert(key);
 }
 
-void HyperParameters::Require(const std::string& key, const Json& value, const char* reason) {
+void HyperParameters::Require(const std::string& key, const SettingValue& value, const char* reason) {
+  RequireJson(key, std::visit([](const auto& held) { return Json(held); }, value), reason);
+}
+
+void HyperParameters::RequireJson(const std::string& key, const Json& value, const char* reason) {
   const Json* found = Find(key);
   if (found == nullptr || *found == value || !status_.ok()) return;
   status_ = Status::Error(StatusCode::kUnsupported, "%s is %.100s: %s", PathOf(key).c_str(),
@@ -226,7 +236,7 @@ const Status& HyperParameters::status() const {
 
 Status HyperParameters::Finish() const {
   EARSHOT_RETURN_IF_ERROR(status());
-  for (const auto& [key, value] : object_.items()) {
+  for (const auto& [key, value] : object_->items()) {
     const bool is_off = value.is_null() || (value.is_boolean() && !value.get<bool>());
     if (asked_for_.contains(key) || is_off) continue;
     return Status::Error(StatusCode::kUnsupported, "the setting %s = %.100s is not known to this converter",

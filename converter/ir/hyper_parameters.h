@@ -3,13 +3,15 @@
 #ifndef EARSHOT_CONVERTER_IR_HYPER_PARAMETERS_H_
 #define EARSHOT_CONVERTER_IR_HYPER_PARAMETERS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "runtime/core/status.h"
@@ -22,12 +24,18 @@ struct IntegerBounds {
   int64_t maximum = 1 << 20;
 };
 
+// A value that a setting must have.
+using SettingValue = std::variant<std::nullptr_t, bool, int64_t, std::string>;
+
 // After the first setting that is missing or of another kind than asked for, all calls return the least
 // value; status() says which one it was. Settings that are null count as absent.
 class HyperParameters {
  public:
-  HyperParameters() = default;
-  explicit HyperParameters(nlohmann::json object, std::string path = "");
+  HyperParameters();
+  explicit HyperParameters(const nlohmann::json& object, std::string path = "");
+  HyperParameters(HyperParameters&&) noexcept;
+  HyperParameters& operator=(HyperParameters&&) noexcept;
+  ~HyperParameters();
 
   bool Has(const std::string& key) const;
 
@@ -64,7 +72,8 @@ class HyperParameters {
   // Settings without influence on inference.
   void Ignore(std::initializer_list<const char*> keys);
   // A setting that must have this value, or be absent; the reason says what the builder cannot do.
-  void Require(const std::string& key, const nlohmann::json& value, const char* reason);
+  void Require(const std::string& key, const SettingValue& value, const char* reason);
+  void RequireJson(const std::string& key, const nlohmann::json& value, const char* reason);
 
   const Status& status() const;
 
@@ -78,9 +87,9 @@ class HyperParameters {
                                     IntegerBounds bounds);
   void Fail(const std::string& key, const char* expected);
   std::string PathOf(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
-  HyperParameters& AddSection(const std::string& name, nlohmann::json object);
+  HyperParameters& AddSection(const std::string& name, const nlohmann::json& object);
 
-  nlohmann::json object_ = nlohmann::json::object();
+  std::unique_ptr<nlohmann::json> object_;  // what it takes to compile JSON stays out of every graph builder
   std::string path_;
   std::set<std::string> asked_for_;
   std::map<std::string, std::unique_ptr<HyperParameters>> sections_;

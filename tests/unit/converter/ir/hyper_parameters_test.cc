@@ -2,6 +2,7 @@
 #include "converter/ir/hyper_parameters.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
