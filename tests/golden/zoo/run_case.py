@@ -31,6 +31,9 @@ INFINITE = 1e29
 
 EXIT_SKIPPED = 77
 
+# What runs programs for another processor.
+EMULATOR = [part for part in os.environ.get("EARSHOT_EMULATOR", "").split("|") if part]
+
 
 class Case:
     """The files of a case, and the programs to run it with."""
@@ -66,7 +69,7 @@ class Case:
         return copy
 
     def _run(self, program, *arguments):
-        done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, check=False)
+        done = subprocess.run([*EMULATOR, str(program), *map(str, arguments)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise SystemExit(f"{self.folder.name}: {program.name} failed:\n{done.stderr.strip()}")
         return done.stdout
@@ -169,7 +172,7 @@ def measure_noise(check, work_folder):
 def run_metrics(folder, programs):
     """Scores of texts: the test program of the metrics compares them, on the file of this case."""
     environment = {**os.environ, "EARSHOT_METRICS_FILE": str(folder / "metrics.json")}
-    done = subprocess.run([str(programs / "models_common_text_cases_test"), "*agree*"], env=environment,
+    done = subprocess.run([*EMULATOR, str(programs / "models_common_text_cases_test"), "*agree*"], env=environment,
                           capture_output=True, text=True, check=False)
     print(f"{folder.name}: {done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr.strip()}")
     return 0 if done.returncode == 0 else 1
