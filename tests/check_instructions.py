@@ -30,9 +30,10 @@ EXTENSIONS = {
         ("LZCNT", re.compile(r"^lzcnt"), r"avx|AVX|N_ZEN|ma_dr_flac"),  # miniaudio asks the CPU
     ],
     "aarch64": [
-        ("dot product", re.compile(r"^[su]dot\b"), r"dot|i8mm|sve|SVE|N_NEON_BF16|DotProd"),
+        ("dot product", re.compile(r"^[su]dot\b"), r"dot|Dot|i8mm|sve|SVE|N_NEON_BF16"),
         ("8-bit matrix products", re.compile(r"^([su]mmla|usdot|sudot|usmmla|bfmmla|bfdot|bfmlal)"), r"i8mm|bf16|BF16|sve|SVE"),
-        ("fp16 arithmetic", re.compile(r"^f(mla|mls|mul|add|sub|div|max|min|sqrt|neg|abs|rint.|cvt[a-z]*|cm..|recp.|rsqrt.)\S*\s+(v\d+\.[48]h|h\d+, h\d+, h)"),
+        # fcvtn and fcvtl, between half and single precision, are in the baseline.
+        ("fp16 arithmetic", re.compile(r"^f(mla|mls|mul|add|sub|div|max|min|sqrt|neg|abs|rint.|cvt(?!n2?\s|l2?\s)[a-z]*|cm..|recp.|rsqrt.)\S*\s+(v\d+\.[48]h|h\d+, h\d+, h)"),
          r"fp16arith|neonfp16|sve|SVE"),
         ("SVE", re.compile(r"\b[zp]\d+\.[bhsd]\b"), r"sve|SVE|sme"),
         ("atomics of ARMv8.1", re.compile(r"^(cas|swp|ld(add|clr|set|eor)|st(add|clr|set))[a-z]*\b"), r"__aarch64_"),
