@@ -14,6 +14,8 @@ import re
 import subprocess
 import sys
 
+import disassembly
+
 # Mnemonics (with operands where those decide) that the baseline does not have, by the extension that brings them. An extension is
 # listed with what a guarded function's name may contain.
 EXTENSIONS = {
@@ -59,33 +61,14 @@ def architecture(objdump, program):
     sys.exit(f"{program} is for none of {', '.join(FORMATS.values())}: {header.strip()}")
 
 
-def functions(objdump, program):
-    """Name and (mnemonic with operands) of every function, demangled."""
-    command = [objdump, "-d", "-C", "--no-show-raw-insn", program]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as process:
-        name, lines = None, []
-        for line in process.stdout:
-            label = re.match(r"[0-9a-f]+ <(.*)>:$", line)
-            if label:
-                if name is not None:
-                    yield name, lines
-                name, lines = label.group(1), []
-            elif ":\t" in line:
-                lines.append(line.split(":\t", 1)[1].strip())
-        if name is not None:
-            yield name, lines
-    if process.returncode != 0:
-        sys.exit(f"{objdump} failed on {program}")
-
-
 def check(objdump, program):
     """(offences, how many guarded functions each extension has, number of functions)."""
     extensions = EXTENSIONS[architecture(objdump, program)]
     offences, guarded, count = [], collections.Counter(), 0
-    for name, lines in functions(objdump, program):
+    for name, lines in disassembly.functions(objdump, program):
         count += 1
         for extension, pattern, guard in extensions:
-            found = next((line for line in lines if pattern.search(line)), None)
+            found = next((instruction for _, instruction in lines if pattern.search(instruction)), None)
             if found is None:
                 continue
             if re.search(guard, name):

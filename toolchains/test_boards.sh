@@ -3,8 +3,8 @@
 #
 #   toolchains/test_boards.sh [aarch64|armhf]      both unless told otherwise
 #
-# The 64-bit board without dot product runs all quick tests and the cases of published implementations; the others the tests of kernels,
-# and all a real recording. 32 bits: the quick tests of kernels and attention, and the recording.
+# The 64-bit board without dot product runs all quick tests and the cases of published implementations; the others, but the A72 with
+# the same kernels, the tests of kernels; and all a real recording. 32 bits: the quick tests of kernels and attention, and the recording.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . toolchains/shell.sh

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Executed instructions on emulated boards: Earshot and whisper.cpp, for a second of audio in the encoder and for a token.
 
-usage: emulated_instructions.py --plugin COUNT_INSTRUCTIONS.so --earshot STEPS_BENCH MODEL [--whisper-cpp WHISPER_CPP_STEPS MODEL]
-       [--emulator QEMU_AARCH64] [--cpus cortex-a53,cortex-a72,cortex-a76] [--tokens N]
+usage: emulated_instructions.py --emulator QEMU_AARCH64 --plugin COUNT_INSTRUCTIONS.so --earshot STEPS_BENCH MODEL
+       [--whisper-cpp WHISPER_CPP_STEPS MODEL] [--cpus cortex-a53,cortex-a72,cortex-a76] [--tokens N]
 
 Both programs are for aarch64 and run single-threaded: nothing, one window, and N tokens after it; what a window and a token take are
 differences, free of loading and packing. The emulator is one with plugins (configure --enable-plugins), which Debian's is not. A window of
@@ -43,7 +43,7 @@ def main():
     parser.add_argument("--plugin", required=True)
     parser.add_argument("--earshot", nargs=2, required=True)
     parser.add_argument("--whisper-cpp", nargs=2)
-    parser.add_argument("--emulator", default=".deps/host/bin/qemu-aarch64")
+    parser.add_argument("--emulator", required=True)
     parser.add_argument("--cpus", default="cortex-a53,cortex-a72,cortex-a76")
     parser.add_argument("--tokens", type=int, default=16)
     args = parser.parse_args()

@@ -8,10 +8,14 @@ stands, all loads in the first-level cache. neoverse-n1 stands for the Cortex-A7
 A72. Printed for each loop: its instructions, multiply-adds per instruction and per cycle.
 """
 import argparse
+import pathlib
 import re
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import disassembly
 
 ITERATIONS = 200
 
@@ -32,23 +36,6 @@ MULTIPLY_ADDS = [
 
 def multiply_adds(instruction):
     return next((count for pattern, count in MULTIPLY_ADDS if pattern.search(instruction)), 0)
-
-
-def functions(objdump, program):
-    """Name and [(address, instruction)] of every function."""
-    command = [objdump, "-d", "-C", "--no-show-raw-insn", program]
-    output = subprocess.run(command, check=True, capture_output=True, text=True, errors="replace").stdout
-    name, lines = None, []
-    for line in output.splitlines():
-        label = re.match(r"[0-9a-f]+ <(.*)>:$", line)
-        if label:
-            if name is not None:
-                yield name, lines
-            name, lines = label.group(1), []
-        elif instruction := re.match(r"\s*([0-9a-f]+):\t(.*)$", line):
-            lines.append((int(instruction.group(1), 16), re.sub(r"\s*//.*", "", instruction.group(2)).strip()))
-    if name is not None:
-        yield name, lines
 
 
 def branch_target(instruction):
@@ -76,7 +63,8 @@ def hottest_loop(lines):
 
 def cycles(mca, cpu, loop):
     """Cycles of an iteration, in a steady state."""
-    assembly = "\n".join(re.sub(r"[0-9a-f]+ <.*>", ".Lloop", instruction) for instruction in loop)
+    plain = [re.sub(r"\s*//.*", "", instruction) for instruction in loop]
+    assembly = "\n".join(re.sub(r"[0-9a-f]+ <.*>", ".Lloop", instruction) for instruction in plain)
     with tempfile.NamedTemporaryFile("w", suffix=".s") as file:
         file.write(".Lloop:\n" + assembly + "\n")
         file.flush()
@@ -98,7 +86,7 @@ def main():
     print("| function | instructions | multiply-adds per instruction | " + " | ".join(f"per cycle, {cpu}" for cpu in cpus) + " |")
     print("|---|---|---|" + "---|" * len(cpus))
     rows = 0
-    for name, lines in functions(args.objdump, args.program):
+    for name, lines in disassembly.functions(args.objdump, args.program):
         if not any(pattern.search(name) for pattern in wanted):
             continue
         loop = hottest_loop(lines)
