@@ -15,7 +15,10 @@ HWY_BEFORE_NAMESPACE();
 namespace earshot::attention {
 namespace HWY_NAMESPACE {
 
-bool HasQuadProducts() { return HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL; }
+bool HasQuadProducts() {
+  if constexpr (HWY_ARCH_ARM_A64) return HasNeonDotProducts();
+  return HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL;
+}
 
 void RoundKeysF32(const Matrix<const float>& k, int64_t pool_length, const Int8Keys& keys) {
   RoundKeys(k, pool_length, keys);

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "runtime/attention/attention_job.h"
+#include "runtime/attention/quad_products.h"
 #include "runtime/kernels/kernels.h"
 
 namespace earshot::attention {
@@ -23,7 +24,7 @@ struct Int8Keys {
   int8_t* k;                      // [Tk + pooled][Dp], rows of K minus k_mean, over k_scale
   int8_t* v;                      // [Tk + pooled][Dp], rows of V minus v_mean, over v_scale
   float* k_scale;                 // [Tk + pooled]
-  int32_t* k_shift;               // [Tk + pooled] -128 * sum of the row: undoes the 128 that queries are off
+  int32_t* k_shift;               // [Tk + pooled] -128 * sum of the row where queries are off by 128, else 0
   float* v_scale;                 // [Dp]
   float* v_inverse;               // [Dp] 1 / v_scale
   float *k_min, *k_max, *k_mean;  // [Dp] of each channel
@@ -32,18 +33,20 @@ struct Int8Keys {
 
 // Scratch of one thread. "quads" lie together in memory.
 struct Int8Workspace {
-  uint8_t* q;         // [panels][Dp / 4][panel][4] queries, plus 128
+  uint8_t* q;         // [panels][Dp / 4][panel][4] queries, plus 128 but with dot products of equal signs
   float* q_scale;     // [kTileQueries]
   int32_t* products;  // [kTileKeys or Dp][panel] sums of products of bytes
   float* scores;      // [kTileKeys][panel], over q_scale. In place of the products it would be 3 % slower.
   float* tile_max;    // [kMaxPanelQueries] largest score of a query within the tile
   uint8_t* weights;   // [kTileKeys / 4][panel][4]
-  int8_t* v;          // [kTileKeys / 4][Dp][4]
+  int8_t* k;          // [Dp / 4][kTileKeys][4]
+  int8_t* v;          // [kTileKeys / 4][Dp][4], plus 128 with dot products of equal signs
   float* o;           // [panels][Dp][panel] sums of weighted values, over v_scale
   float* max;         // [kTileQueries] running maximum of the scores of a query
   float* sum;         // [kTileQueries] running sum of the weights, times 255
   float* old_share;   // [kMaxPanelQueries] factor by which a new maximum shrinks the old sums
   float* new_share;   // [kMaxPanelQueries] factor of the sums of this tile
+  int32_t* offset;    // [kMaxPanelQueries] what values plus 128 add to the products of this tile
 };
 
 // Hands out 64-byte aligned pieces from `base` on; counts only where base is nullptr.
@@ -88,12 +91,14 @@ inline size_t LayOutInt8Workspace(const AttentionShape& shape, std::byte* base, 
   workspace->tile_max = pieces.Take<float>(kMaxPanelQueries);
   workspace->scores = pieces.Take<float>(kTileKeys * kMaxPanelQueries);
   workspace->weights = pieces.Take<uint8_t>(kTileKeys * kMaxPanelQueries);
+  workspace->k = pieces.Take<int8_t>(kTileKeys * dim);
   workspace->v = pieces.Take<int8_t>(kTileKeys * dim);
   workspace->o = pieces.Take<float>(kTileQueries * dim);
   workspace->max = pieces.Take<float>(kTileQueries);
   workspace->sum = pieces.Take<float>(kTileQueries);
   workspace->old_share = pieces.Take<float>(kMaxPanelQueries);
   workspace->new_share = pieces.Take<float>(kMaxPanelQueries);
+  workspace->offset = pieces.Take<int32_t>(kMaxPanelQueries);
   return pieces.size_bytes();
 }
 

@@ -6,6 +6,7 @@
 
 #include "hwy/highway.h"
 #include "runtime/attention/attention_int8_job.h"
+#include "runtime/attention/attention_pack-inl.h"
 #include "runtime/attention/attention_pool-inl.h"
 #include "runtime/kernels/load_float-inl.h"
 #include "runtime/kernels/simd_targets.h"  // IWYU pragma: keep
@@ -22,6 +23,13 @@ namespace earshot::attention {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 namespace kn = earshot::kernels::HWY_NAMESPACE;
+
+// Which bytes the products take. x86 multiplies unsigned by signed ones: queries plus 128 by keys, weights by
+// values. 64-bit ARM wants the same on both sides: queries by keys signed, weights by values plus 128
+// unsigned. What is off by 128 is undone exactly, so that both have the same result.
+constexpr bool kSameSigns = HWY_ARCH_ARM_A64;
+constexpr uint32_t kQueryFlip = kSameSigns ? 0 : 0x80808080u;
+constexpr uint8_t kValueFlip = kSameSigns ? 0x80 : 0;
 
 using DChannels = hn::CappedTag<float, kInt8Channels>;
 using VChannels = hn::Vec<DChannels>;
@@ -123,7 +131,7 @@ void RoundKeys(const Matrix<const T>& k, int64_t pool_length, const Int8Keys& ke
   const auto round = [&](const auto* from, int64_t i) {
     const RoundedRow row = RoundRow(from, keys.k_mean, k.cols, 1.0f, keys.k + i * padded_dim);
     keys.k_scale[i] = row.scale;
-    keys.k_shift[i] = -128 * row.sum;
+    keys.k_shift[i] = kSameSigns ? 0 : -128 * row.sum;
   };
   for (int64_t i = 0; i < k.rows; ++i) round(k.Row(i), i);
   float* mean = keys.k_min;  // no longer needed
@@ -163,8 +171,8 @@ void RoundValues(const Matrix<const T>& v, int64_t pool_length, const Int8Keys& 
   }
 }
 
-// q[channel / 4][query][channel % 4] plus 128, for query < num_rows; `stride` queries apart. Behind the last
-// row stays what was there: nobody reads its scores. `scratch` holds one padded row.
+// q[channel / 4][query][channel % 4] as the products want them, for query < num_rows; `stride` queries apart.
+// Behind the last row stays what was there: nobody reads its scores. `scratch` holds one padded row.
 template <class Rows>
 void RoundQueries(const Rows& rows, int64_t num_rows, int64_t stride, int64_t dim, float factor,
                   int8_t* HWY_RESTRICT scratch, uint8_t* HWY_RESTRICT q, float* HWY_RESTRICT scale) {
@@ -173,23 +181,53 @@ void RoundQueries(const Rows& rows, int64_t num_rows, int64_t stride, int64_t di
     for (int64_t channel = 0; channel < dim; channel += kQuad) {
       uint32_t quad;
       std::memcpy(&quad, scratch + channel, sizeof(quad));
-      quad ^= 0x80808080u;
+      quad ^= kQueryFlip;
       std::memcpy(q + channel * stride + i * kQuad, &quad, sizeof(quad));
     }
   }
 }
 
-// out[i / 4][channel][i % 4] = rows(i)[channel] for i < num_rows; the last row is repeated to fill its quad.
+// out[channel / 4][i][channel % 4] = rows(i)[channel] for i < num_rows, [padded_dim / 4][kTileKeys][4]; the
+// last row is repeated up to a multiple of kRowPadding.
 template <class Rows>
-void PackQuads(const Rows& rows, int64_t num_rows, int64_t padded_dim, int8_t* HWY_RESTRICT out) {
+void PackKeyQuads(const Rows& rows, int64_t num_rows, int64_t padded_dim, int8_t* HWY_RESTRICT out) {
   const hn::FixedTag<int8_t, 16> d;
+  const hn::Repartition<int32_t, decltype(d)> d32;
+  for (int64_t i = 0; i < RoundUp(num_rows, kRowPadding); i += 4) {
+    const int8_t* row[4];
+    for (int64_t j = 0; j < 4; ++j) row[j] = rows(std::min(i + j, num_rows - 1));
+    for (int64_t channel = 0; channel < padded_dim; channel += 16) {
+      auto r0 = hn::BitCast(d32, hn::LoadU(d, row[0] + channel));
+      auto r1 = hn::BitCast(d32, hn::LoadU(d, row[1] + channel));
+      auto r2 = hn::BitCast(d32, hn::LoadU(d, row[2] + channel));
+      auto r3 = hn::BitCast(d32, hn::LoadU(d, row[3] + channel));
+      TransposeBlocks(d32, r0, r1, r2, r3);
+      int8_t* to = out + channel * kTileKeys + i * kQuad;
+      hn::StoreU(hn::BitCast(d, r0), d, to);
+      hn::StoreU(hn::BitCast(d, r1), d, to + kTileKeys * kQuad);
+      hn::StoreU(hn::BitCast(d, r2), d, to + 2 * kTileKeys * kQuad);
+      hn::StoreU(hn::BitCast(d, r3), d, to + 3 * kTileKeys * kQuad);
+    }
+  }
+}
+
+// out[i / 4][channel][i % 4] = rows(i)[channel] for i < num_rows, as the products want them; the last row is
+// repeated to fill its quad.
+template <class Rows>
+void PackValueQuads(const Rows& rows, int64_t num_rows, int64_t padded_dim, int8_t* HWY_RESTRICT out) {
+  const hn::FixedTag<int8_t, 16> d;
+  const hn::RebindToUnsigned<decltype(d)> du;
   const hn::Repartition<int16_t, decltype(d)> d16;
   for (int64_t i = 0; i < num_rows; i += kQuad) {
     const int8_t* row[static_cast<size_t>(kQuad)];
     for (int64_t j = 0; j < kQuad; ++j) row[j] = rows(std::min(i + j, num_rows - 1));
     for (int64_t channel = 0; channel < padded_dim; channel += 16) {
-      const auto r0 = hn::LoadU(d, row[0] + channel), r1 = hn::LoadU(d, row[1] + channel);
-      const auto r2 = hn::LoadU(d, row[2] + channel), r3 = hn::LoadU(d, row[3] + channel);
+      const auto load = [&](int64_t j) HWY_ATTR {
+        const auto bytes = hn::LoadU(d, row[j] + channel);
+        if constexpr (kValueFlip == 0) return bytes;
+        return hn::BitCast(d, hn::Xor(hn::BitCast(du, bytes), hn::Set(du, kValueFlip)));
+      };
+      const auto r0 = load(0), r1 = load(1), r2 = load(2), r3 = load(3);
       const auto low01 = hn::BitCast(d16, hn::InterleaveLower(d, r0, r1));
       const auto low23 = hn::BitCast(d16, hn::InterleaveLower(d, r2, r3));
       const auto high01 = hn::BitCast(d16, hn::InterleaveUpper(d, r0, r1));

@@ -33,6 +33,7 @@ namespace kn = earshot::kernels::HWY_NAMESPACE;
 
 using DI32 = hn::RebindToSigned<DF>;
 using VI32 = hn::Vec<DI32>;
+using DU32 = hn::RebindToUnsigned<DF>;
 using DU8 = hn::Repartition<uint8_t, DF>;
 using DI8 = hn::Repartition<int8_t, DF>;
 
@@ -43,9 +44,9 @@ constexpr size_t kQuadRows = 8;
 constexpr size_t kQuadRows = 4;
 #endif
 
-// A tile of selected keys, in rows of Int8Keys; the last key is repeated up to a multiple of 8.
+// What differs from query to query: the scale and the shift of the selected keys, the last one repeated up to
+// a multiple of 8.
 struct Int8KeyTile {
-  const int8_t* rows[kTileKeys];
   float scale[kTileKeys];
   int32_t shift[kTileKeys];
 };
@@ -56,62 +57,74 @@ struct Int8QueryTile {
   int64_t head_dim;
   int64_t padded_dim;
   int64_t num_rows;
+  bool dot_products;  // of 64-bit ARM
   TileLimits limits;
   Int8KeyTile keys;
 };
 
-// Where the micro-kernel finds four bytes of row r at step k.
-struct KeyQuads {
-  explicit KeyQuads(const int8_t* const* of_rows) {
-    for (size_t r = 0; r < kQuadRows; ++r) rows[r] = of_rows[r];
+// The bytes of a vector times four bytes everywhere, added to sums of four.
+template <QuadSide kSide>
+HWY_INLINE VI32 MultiplyQuad(hn::Vec<DU8> row, int32_t quad, VI32 sum) {
+  const DI32 di;
+  const DI8 di8;
+  const DU32 du;
+  const auto factor = hn::Set(di, quad);
+  if constexpr (!kSameSigns) {
+    return hn::SumOfMulQuadAccumulate(di, row, hn::BitCast(di8, factor), sum);
+  } else if constexpr (kSide == QuadSide::kKeys) {
+    return hn::SumOfMulQuadAccumulate(di, hn::BitCast(di8, row), hn::BitCast(di8, factor), sum);
+  } else {
+    return hn::BitCast(di,
+                       hn::SumOfMulQuadAccumulate(du, row, hn::BitCast(DU8(), factor), hn::BitCast(du, sum)));
   }
-  HWY_INLINE const int8_t* operator()(size_t r, size_t k) const { return rows[r] + k * kQuad; }
-  const int8_t* rows[kQuadRows];
-};
-struct ValueQuads {
-  HWY_INLINE const int8_t* operator()(size_t r, size_t k) const {
-    return values + k * step_bytes + r * kQuad;
-  }
-  const int8_t* values;
-  size_t step_bytes;
-};
+}
 
-// c[r][n] = quads(r, 0) . b[0][n] + quads(r, 1) . b[1][n] + ... for kQuadRows rows and kVecs vectors of a
-// panel. Not inlined: GCC, which has another type for these sums than for their use as 32-bit numbers, keeps
-// two copies of each where it sees both, and spills them.
-template <size_t kVecs, class Quads>
-HWY_NOINLINE void MultiplyQuads(const Quads& quads, const uint8_t* HWY_RESTRICT b, size_t steps,
-                                int32_t* HWY_RESTRICT c) {
+// QuadProducts for kQuadRows rows and kVecs vectors of a panel. Not inlined: GCC, which has another type for
+// these sums than for their use as 32-bit numbers, keeps two copies of each where it sees both, and spills
+// them.
+template <size_t kVecs, QuadSide kSide>
+HWY_NOINLINE void MultiplyQuads(const QuadProducts& job) {
   const DI32 di;
   const DU8 du8;
-  const DI8 di8;
-  constexpr size_t kStride = kPanel, kVecLanes = kLanes, kPanelBytes = kPanel * kQuad;
-  const Quads at = quads;
+  constexpr size_t kVecLanes = kLanes, kPanelBytes = kPanel * kQuad, kQuadBytes = kQuad;
+  const int8_t* HWY_RESTRICT a = job.a;
+  const uint8_t* HWY_RESTRICT b = job.b;
   VI32 sum[kQuadRows][kVecs];
   HWY_UNROLL(8)
   for (size_t r = 0; r < kQuadRows; ++r) {
     HWY_UNROLL(3)
     for (size_t n = 0; n < kVecs; ++n) sum[r][n] = hn::Zero(di);
   }
-  for (size_t k = 0; k < steps; ++k) {
+  for (size_t k = 0; k < job.steps; ++k) {
     hn::Vec<DU8> row[kVecs];
     HWY_UNROLL(3)
-    for (size_t n = 0; n < kVecs; ++n) row[n] = hn::Load(du8, b + k * kPanelBytes + n * kVecLanes * kQuad);
+    for (size_t n = 0; n < kVecs; ++n) row[n] = hn::Load(du8, b + n * kVecLanes * kQuadBytes);
     HWY_UNROLL(8)
     for (size_t r = 0; r < kQuadRows; ++r) {
       int32_t quad;
-      std::memcpy(&quad, at(r, k), sizeof(quad));
-      const auto factor = hn::BitCast(di8, hn::Set(di, quad));
+      std::memcpy(&quad, a + r * kQuadBytes, sizeof(quad));
       HWY_UNROLL(3)
-      for (size_t n = 0; n < kVecs; ++n)
-        sum[r][n] = hn::SumOfMulQuadAccumulate(di, row[n], factor, sum[r][n]);
+      for (size_t n = 0; n < kVecs; ++n) sum[r][n] = MultiplyQuad<kSide>(row[n], quad, sum[r][n]);
     }
+    a += job.a_step_bytes;
+    b += kPanelBytes;
   }
   HWY_UNROLL(8)
   for (size_t r = 0; r < kQuadRows; ++r) {
     HWY_UNROLL(3)
-    for (size_t n = 0; n < kVecs; ++n) hn::Store(sum[r][n], di, c + r * kStride + n * kVecLanes);
+    for (size_t n = 0; n < kVecs; ++n) hn::Store(sum[r][n], di, job.c + r * kPanel + n * kVecLanes);
   }
+}
+
+static_assert(!HWY_ARCH_ARM_A64 || (kQuadRows == kDotRows && kPanel == kDotPanel));
+
+// By the fastest instruction that the CPU has.
+template <size_t kVecs, QuadSide kSide>
+HWY_INLINE void MultiplyQuadRows(const Int8QueryTile& tile, const QuadProducts& job) {
+  if constexpr (HWY_ARCH_ARM_A64) {
+    if (tile.dot_products) return MultiplyQuadsNeonDot(kSide, kVecs, job);
+  }
+  MultiplyQuads<kVecs, kSide>(job);
 }
 
 // The products of keys [begin, end) become scores: scores[key][query], over the scale of the query.
@@ -149,21 +162,26 @@ void FindMax(int64_t begin, int64_t end, const Int8Workspace& work) {
   }
 }
 
-// o[channel][query] = old_share * o + new_share * products[channel][query].
+// o[channel][query] = old_share * o + new_share * (products[channel][query] - offset[query]); offsets where
+// values are off by 128.
 template <int64_t kVecs>
 HWY_NOINLINE void AddProducts(const Int8Workspace& work, int64_t num_channels, float* HWY_RESTRICT o) {
   const DF d;
   const DI32 di;
   VF old_share[static_cast<size_t>(kVecs)], new_share[static_cast<size_t>(kVecs)];
+  VI32 offset[static_cast<size_t>(kVecs)];
   HWY_UNROLL(3)
   for (int64_t n = 0; n < kVecs; ++n) {
     old_share[n] = hn::Load(d, work.old_share + n * kLanes);
     new_share[n] = hn::Load(d, work.new_share + n * kLanes);
+    offset[n] = kSameSigns ? hn::Load(di, work.offset + n * kLanes) : hn::Zero(di);
   }
   for (int64_t channel = 0; channel < num_channels; ++channel) {
     HWY_UNROLL(3)
     for (int64_t n = 0; n < kVecs; ++n) {
-      const VF product = hn::ConvertTo(d, hn::Load(di, work.products + channel * kPanel + n * kLanes));
+      auto sum = hn::Load(di, work.products + channel * kPanel + n * kLanes);
+      if constexpr (kSameSigns) sum = hn::Sub(sum, offset[n]);
+      const VF product = hn::ConvertTo(d, sum);
       float* to = o + channel * kPanel + n * kLanes;
       hn::Store(hn::MulAdd(hn::Load(d, to), old_share[n], hn::Mul(product, new_share[n])), d, to);
     }
@@ -219,10 +237,14 @@ HWY_INLINE void UpdateWeights(const Int8Workspace& work, int64_t panel, int64_t 
     const VF scale = hn::Load(d, work.q_scale + panel * kPanel + n * kLanes);
     const VF tile_max = hn::Load(d, work.tile_max + n * kLanes);
     VF total = hn::Zero(d);
+    auto rounded_total = hn::Zero(DU32());
     for (int64_t key = begin; key < end; key += kQuad) {
       const auto weights = FourWeights(scores + key * kPanel, tile_max, scale, &total);
       hn::Store(weights, DU8(), work.weights + key * kPanel + n * kLanes * kQuad);
+      if constexpr (kSameSigns) rounded_total = hn::Add(rounded_total, hn::SumsOf4(weights));
     }
+    if constexpr (kSameSigns)
+      hn::Store(hn::BitCast(DI32(), hn::ShiftLeft<7>(rounded_total)), DI32(), work.offset + n * kLanes);
     const VF scaled_max = hn::Max(hn::MulAdd(tile_max, scale, hn::Set(d, log2_count)), hn::Set(d, kLowest));
     const VF old_max = hn::Load(d, max);
     const VF new_max = hn::Max(old_max, scaled_max);
@@ -255,7 +277,11 @@ void AttendInt8Panel(const Int8QueryTile& tile, int64_t panel, const KeyTile& ke
   const uint8_t* q = work.q + panel * kPanel * tile.padded_dim;
   const size_t channel_steps = static_cast<size_t>(RoundUp(tile.head_dim, kQuad) / kQuad);
   for (int64_t key = seen.begin / kBlock * kBlock; key < seen.end; key += kBlock) {
-    MultiplyQuads<kWidth>(KeyQuads(tile.keys.rows + key), q, channel_steps, work.products + key * kPanel);
+    MultiplyQuadRows<kWidth, QuadSide::kKeys>(tile, {.a = work.k + key * kQuad,
+                                                     .a_step_bytes = static_cast<size_t>(kTileKeys * kQuad),
+                                                     .b = q,
+                                                     .steps = channel_steps,
+                                                     .c = work.products + key * kPanel});
   }
   ScaleScores<kVecs>(tile.keys, seen.begin, seen.end, work);
   if (seen.masked) {
@@ -269,21 +295,23 @@ void AttendInt8Panel(const Int8QueryTile& tile, int64_t panel, const KeyTile& ke
   const uint8_t* weights = work.weights + begin * kPanel;
   const size_t key_steps = static_cast<size_t>((end - begin) / kQuad);
   for (int64_t channel = 0; channel < tile.head_dim; channel += kBlock) {
-    const ValueQuads values = {work.v + begin * tile.padded_dim + channel * kQuad,
-                               static_cast<size_t>(tile.padded_dim * kQuad)};
-    MultiplyQuads<kWidth>(values, weights, key_steps, work.products + channel * kPanel);
+    MultiplyQuadRows<kWidth, QuadSide::kValues>(tile,
+                                                {.a = work.v + begin * tile.padded_dim + channel * kQuad,
+                                                 .a_step_bytes = static_cast<size_t>(tile.padded_dim * kQuad),
+                                                 .b = weights,
+                                                 .steps = key_steps,
+                                                 .c = work.products + channel * kPanel});
   }
   AddProducts<kVecs>(work, tile.head_dim, work.o + panel * kPanel * tile.padded_dim);
 }
 
-// Points `tile` at `num_keys` keys of a range.
+// Scales and shifts of `num_keys` keys of a range.
 HWY_INLINE void SelectKeys(const Int8Keys& keys, const KeyRows<int8_t>& rows, int64_t first_row,
                            int64_t num_keys, Int8KeyTile* tile) {
   for (int64_t i = 0; i < RoundUp(num_keys, kRowPadding); ++i) {
-    const int64_t row = rows.RowIndex(std::min(i, num_keys - 1));
-    tile->rows[i] = rows.matrix.Row(row);
-    tile->scale[i] = keys.k_scale[first_row + row];
-    tile->shift[i] = keys.k_shift[first_row + row];
+    const int64_t row = first_row + rows.RowIndex(std::min(i, num_keys - 1));
+    tile->scale[i] = keys.k_scale[row];
+    tile->shift[i] = keys.k_shift[row];
   }
 }
 
@@ -304,8 +332,9 @@ void AttendInt8Range(const AttentionHead<T>& head, const Int8Keys& keys, const K
     if (!range.exact && !IsSeen(tile->limits, num_panels, selected)) continue;
     const KeyRows<int8_t> rows = {k, order, range.begin + begin * range.step, range.step};
     SelectKeys(keys, rows, first_row, selected.num_keys, &tile->keys);
-    PackQuads(KeyRows<int8_t>{v, rows.order, rows.begin, rows.step}, selected.num_keys, tile->padded_dim,
-              tile->workspace.v);
+    PackKeyQuads(rows, selected.num_keys, tile->padded_dim, tile->workspace.k);
+    PackValueQuads(KeyRows<int8_t>{v, rows.order, rows.begin, rows.step}, selected.num_keys, tile->padded_dim,
+                   tile->workspace.v);
     for (int64_t panel = 0; panel < num_panels; ++panel) {
       const int64_t num_rows = std::min(kPanel, tile->num_rows - panel * kPanel);
       if (num_rows > 2 * kLanes) {
@@ -367,6 +396,8 @@ void AttendInt8Tile(const AttentionHead<T>& head, const Int8Keys& keys, int64_t 
   tile.head_dim = head.q.cols;
   tile.padded_dim = RoundUp(head.q.cols, kInt8Channels);
   tile.num_rows = query_end - query_begin;
+  tile.dot_products = false;
+  if constexpr (HWY_ARCH_ARM_A64) tile.dot_products = HasNeonDotProducts();
   LoadInt8Queries(head, query_begin, tile);
   ForEachSeenRange(head, head.Block(query_begin, query_end), &tile.limits,
                    [&](const KeyRange& range) { AttendInt8Range(head, keys, range, &tile); });
