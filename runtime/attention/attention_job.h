@@ -11,6 +11,7 @@
 #include <span>
 
 #include "runtime/attention/attention.h"
+#include "runtime/attention/few_products.h"
 
 namespace earshot::attention {
 
@@ -19,6 +20,12 @@ constexpr int64_t kMaxFewQueries = 6;
 // Keys whose scores the streaming kernel holds before it turns to their values: their rows stay in the
 // first-level cache.
 constexpr int64_t kFewTileKeys = 64;
+
+// Levels of magnitude to which one of few queries of 8-bit keys is rounded, as far as the sum of a head's
+// products fits 32 bits.
+constexpr int64_t FewQueryLevels(int64_t head_dim) {
+  return std::min<int64_t>(kFewLevels, std::numeric_limits<int32_t>::max() / (127 * head_dim));
+}
 
 // Tile of queries x keys. 96 is a multiple of every panel width (3 vectors of 4, 8 or 16 lanes).
 constexpr int64_t kTileQueries = 96;
@@ -34,14 +41,17 @@ constexpr int64_t RoundUp(int64_t value, int64_t multiple) {
 
 // Scratch of one thread. All pointers are 64-byte aligned; sizes in floats.
 struct Workspace {
-  float* q;       // tiled: [panels][D][panel]; few: [rows][D padded], scaled queries
-  float* o;       // tiled: [panels][D padded][panel]; few: [rows][D padded], sums of weighted values
-  float* scores;  // tiled: [kTileKeys][panel]; few: [kFewTileKeys]
-  float* k;       // tiled: [D][kTileKeys]
-  float* v;       // tiled: [kTileKeys][D padded]
-  float* max;     // [kTileQueries] running maximum of the scores of a query
-  float* sum;     // [kTileQueries] running sum of the exponentials
-  float* alpha;   // [kMaxPanelQueries] factor by which a new maximum shrinks the old sums
+  float* q;          // tiled: [panels][D][panel]; few: [rows][D padded], scaled queries
+  int16_t* q16;      // few: q over q16_scale, rounded; only for 8-bit keys
+  float* q16_scale;  // few: [rows]
+  int32_t* sums;     // few: [D padded] of 16-bit weights times 8-bit values
+  float* o;          // tiled: [panels][D padded][panel]; few: [rows][D padded], sums of weighted values
+  float* scores;     // tiled: [kTileKeys][panel]; few: [kFewTileKeys]
+  float* k;          // tiled: [D][kTileKeys]
+  float* v;          // tiled: [kTileKeys][D padded]
+  float* max;        // [kTileQueries] running maximum of the scores of a query
+  float* sum;        // [kTileQueries] running sum of the exponentials
+  float* alpha;      // [kMaxPanelQueries] factor by which a new maximum shrinks the old sums
 };
 
 // Lays the pieces out from `base` on; returns the bytes used, a multiple of 64.
@@ -56,6 +66,10 @@ inline size_t LayOutWorkspace(const AttentionShape& shape, std::byte* base, Work
     return piece;
   };
   workspace->q = take(rows * dim);
+  // Integers; no piece is both.
+  workspace->q16 = static_cast<int16_t*>(static_cast<void*>(take(kMaxFewQueries * dim / 2)));
+  workspace->sums = static_cast<int32_t*>(static_cast<void*>(take(dim)));
+  workspace->q16_scale = take(kMaxFewQueries);
   workspace->o = take(rows * dim);
   workspace->scores = take(few ? kFewTileKeys : kTileKeys * kMaxPanelQueries);
   workspace->k = take(few ? 0 : kTileKeys * dim);

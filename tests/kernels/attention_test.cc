@@ -332,7 +332,7 @@ TEST_CASE("the workspace grows with the threads and not with the length", "[quic
   CHECK(AttentionWorkspaceBytes(encoder, 4) == 4 * AttentionWorkspaceBytes(encoder, 1));
   CHECK(AttentionWorkspaceBytes(Shape(6, 6, 64, 3000, 3000), 1) == AttentionWorkspaceBytes(encoder, 1));
   CHECK(AttentionWorkspaceBytes(encoder, 1) <= 128 * 1024);
-  CHECK(AttentionWorkspaceBytes(Shape(6, 6, 64, 1, 1500), 1) <= 4 * 1024);
+  CHECK(AttentionWorkspaceBytes(Shape(6, 6, 64, 1, 1500), 1) <= 5 * 1024);
 }
 
 }  // namespace

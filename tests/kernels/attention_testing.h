@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "runtime/attention/attention.h"
+#include "runtime/attention/attention_job.h"
 #include "runtime/core/thread_pool.h"
 #include "tests/kernels/kernel_testing.h"
 
@@ -93,6 +94,17 @@ inline double Tolerance(double max_score, int64_t head_dim) {
   return 2.0 * (score_error + 2e-7);
 }
 
+// What few queries of 8-bit keys are rounded to 15 bits add to it: half a level each of numbers below 1, D of
+// them in a score, and 64 of them in a tile of weighted values.
+inline double FewInt8Tolerance(const AttentionShape& shape, double scale) {
+  const double dim = static_cast<double>(shape.head_dim);
+  const double score_error =
+      scale * std::sqrt(dim) * 0.5 / static_cast<double>(attention::FewQueryLevels(shape.head_dim));
+  const double weight_error = std::sqrt(static_cast<double>(attention::kFewTileKeys)) * 0.5 /
+                              static_cast<double>(attention::kFewLevels);
+  return 2.0 * score_error + weight_error;
+}
+
 // Beside the rounding of scores and sums, that of a logarithm as large as the scores.
 inline void CheckLogSums(const Matrix<float>& got, const Matrix<float>& expected, double tolerance) {
   constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
@@ -120,7 +132,9 @@ void CheckAgainstReference(const AttentionCase<T>& run, AttentionOperands<T> ope
   operands.log_sums = log_sums.view();
   AttendReference(run.params(pattern), reference);
   RunAttend(run.params(pattern), operands);
-  const double tolerance = Tolerance(run.max_score(), run.shape.head_dim);
+  double tolerance = Tolerance(run.max_score(), run.shape.head_dim);
+  if (std::is_same_v<T, int8_t> && rows <= attention::kMaxFewQueries)
+    tolerance += FewInt8Tolerance(run.shape, static_cast<double>(run.scale));
   CheckLogSums(log_sums.view(), expected_log_sums.view(), tolerance);
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t col = 0; col < cols; ++col) {
