@@ -29,7 +29,7 @@ int RelativePositions(Layers& layers, int like, int64_t max_rows, int64_t cols) 
     std::vector<float> ordered;
     for (int64_t i = 0; i < 2 * max_rows - 1; ++i) {
       const int64_t distance = i % 2 == 1 ? (i + 1) / 2 : -i / 2;
-      const auto begin = ascending.begin() + (distance + max_rows - 1) * cols;
+      const float* begin = ascending.data() + (distance + max_rows - 1) * cols;
       ordered.insert(ordered.end(), begin, begin + cols);
     }
     layers.weights().Add(name, 2 * max_rows - 1, cols, std::move(ordered));

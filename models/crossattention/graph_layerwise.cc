@@ -51,8 +51,8 @@ Projection Part(Layers& layers, const std::string& source, int64_t part, int64_t
     for (int64_t i = 0; i < 3 && layers.status().ok(); ++i) {
       const std::string prefix = std::string(1, "qkv"[i]) + "." + source;
       weights.Add(prefix, width, width,
-                  {weight.begin() + i * width * width, weight.begin() + (i + 1) * width * width});
-      weights.Add(prefix + ".bias", 1, width, {bias.begin() + i * width, bias.begin() + (i + 1) * width});
+                  {weight.data() + i * width * width, weight.data() + (i + 1) * width * width});
+      weights.Add(prefix + ".bias", 1, width, {bias.data() + i * width, bias.data() + (i + 1) * width});
     }
   }
   const std::string prefix = std::string(1, "qkv"[part]) + "." + source;

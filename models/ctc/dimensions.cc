@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "models/loops/loop.h"
+#include "runtime/core/typed_bytes.h"
 
 namespace earshot::ctc {
 namespace {
@@ -80,7 +81,7 @@ Status ReadLogMel(const Program& program, const fb::Symbol& mel_frames, Dimensio
   dimensions.log_mel = {.num_mels = static_cast<int>(audio->num_mels()),
                         .fft_length = static_cast<int>(audio->fft_length()),
                         .hop_length = static_cast<int>(audio->hop_length()),
-                        .filters = {reinterpret_cast<const float*>(data.data()), data.size() / sizeof(float)},
+                        .filters = {ElementsAt<float>(data.data()), data.size() / sizeof(float)},
                         .style = LogMelStyle::kNatural};
   // The variance of a feature needs two frames.
   const int64_t hop = dimensions.log_mel.hop_length;

@@ -52,7 +52,7 @@ Result<Array*> Run::AddOutput(std::string_view name, const Shape& shape) {
   if (num_outputs_ == kMaxOutputs)
     return Status::Error(StatusCode::kOutOfMemory, "a run has at most %zu results", kMaxOutputs);
   const size_t elems = static_cast<size_t>(shape.rows * shape.cols);
-  EARSHOT_ASSIGN_OR_RETURN(void* data, Allocate(DTypeBytes(shape.dtype, elems)));
+  EARSHOT_ASSIGN_OR_RETURN(void* data, Allocate(static_cast<size_t>(DTypeBytes(shape.dtype, elems))));
   outputs_[num_outputs_] = {.name = name,
                             .dtype = shape.dtype,
                             .rank = shape.rank,

@@ -8,7 +8,9 @@ namespace {
 
 using flatbuffers::uoffset_t;
 
-size_t RowBytes(const MatrixView& cache) { return DTypeBytes(cache.dtype, static_cast<size_t>(cache.cols)); }
+size_t RowBytes(const MatrixView& cache) {
+  return static_cast<size_t>(DTypeBytes(cache.dtype, static_cast<size_t>(cache.cols)));
+}
 
 std::byte* CacheRow(const MatrixView& cache, int64_t row) {
   return cache.data + DTypeBytes(cache.dtype, static_cast<size_t>(row * cache.stride));

@@ -36,8 +36,8 @@ void AddTable(Weights& weights, const Config& config) {
   const int64_t width = config.transformer.width, vocabulary = config.transformer.vocabulary;
   std::vector<float> rows = weights.Take(kTable, {config.embedded, width});
   if (!weights.status().ok()) return;
-  const std::vector<float> unknown(rows.begin() + fairseq::kUnknown * width,
-                                   rows.begin() + (fairseq::kUnknown + 1) * width);
+  const std::vector<float> unknown(rows.data() + fairseq::kUnknown * width,
+                                   rows.data() + (fairseq::kUnknown + 1) * width);
   for (int64_t i = config.embedded; i < vocabulary; ++i)
     rows.insert(rows.end(), unknown.begin(), unknown.end());
   weights.Add(kTable, vocabulary, width, std::move(rows));

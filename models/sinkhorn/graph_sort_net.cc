@@ -72,7 +72,7 @@ int Learned(Layers& layers, const Config& config, const std::string& source, con
     if (!layers.status().ok()) return ir::kNone;
     std::vector<float> values[2];
     for (int64_t row = 0; row < 2 * config.inner(); ++row) {
-      const auto from = all.begin() + row * all_cols;
+      const float* from = all.data() + row * all_cols;
       std::vector<float>& part = values[row / dim % 2];
       part.insert(part.end(), from, from + cols);
     }

@@ -53,7 +53,7 @@ int TiledLinear(Layers& layers, const Sizes& sizes, const std::string& source, i
   if (!layers.status().ok()) return ir::kNone;
   std::vector<float> tiled_weight, tiled_bias;
   for (int64_t row = 0; row < sizes.length; ++row) {
-    const auto begin = weight.begin() + row % count * sizes.width;
+    const float* begin = weight.data() + row % count * sizes.width;
     tiled_weight.insert(tiled_weight.end(), begin, begin + sizes.width);
     tiled_bias.push_back(bias[static_cast<size_t>(row % count)]);
   }

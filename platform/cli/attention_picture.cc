@@ -50,7 +50,7 @@ void AddRange(const AttentionPattern& pattern, const QueryBlock& block, int64_t 
   for (int64_t position = range.begin; position < range.end; position += range.step) {
     if (position < limits.begin || position >= limits.end) continue;
     const attention::RowGroup keys = KeysAt(pattern, block, range.source, position);
-    std::fill(row.begin() + keys.begin, row.begin() + keys.end, sight);
+    std::fill(row.data() + keys.begin, row.data() + keys.end, sight);
   }
 }
 

@@ -106,11 +106,11 @@ Result<TensorContent> ParseTensor(const Json& tensor, std::span<const std::byte>
   const uint64_t begin = (*offsets)[0], end = (*offsets)[1];
   if (begin > end || end > data.size() || end - begin != elems * type->bytes)
     return Bad("its data_offsets do not match its shape, or leave the file");
+  const auto bytes = data.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
   TensorContent content;
   content.dtype = type->dtype;
   for (const uint64_t length : *shape) content.shape.push_back(static_cast<int64_t>(length));
-  if (!type->convert(data.subspan(begin, end - begin), content.data))
-    return Bad("a number of it is beyond 32 bits");
+  if (!type->convert(bytes, content.data)) return Bad("a number of it is beyond 32 bits");
   return content;
 }
 
@@ -130,7 +130,7 @@ Result<Tensors> ParseTensors(std::span<const std::byte> file) {
   Tensors tensors;
   for (const auto& [name, tensor] : header.items()) {
     if (name == "__metadata__") continue;
-    Result<TensorContent> content = ParseTensor(tensor, file.subspan(header_bytes));
+    Result<TensorContent> content = ParseTensor(tensor, file.subspan(static_cast<size_t>(header_bytes)));
     if (!content.ok()) return content.status().WithContext("tensor \"%s\"", name.c_str());
     tensors[name] = std::move(content).value();
   }

@@ -54,6 +54,7 @@ HWY_INLINE void LoadScales(const KeyRows<int8_t>& rows, int64_t count, float* HW
   }
   const float* from = rows.scales.Row(rows.begin);
   const int64_t stride = rows.step * rows.scales.stride;
+  HWY_UNROLL(4)
   for (int64_t i = 0; i < count; ++i, from += stride) scales[i] = *from;
 }
 
@@ -214,7 +215,8 @@ HWY_INLINE void SumAllValues(const int16_t* HWY_RESTRICT weights, const Rows& ro
 
 // Whether the instructions of few_products.h serve a run.
 HWY_INLINE bool TakesDotProducts(const KeyRows<int8_t>& rows, int64_t dim) {
-  if constexpr (HWY_ARCH_ARM_A64) return rows.order == nullptr && dim % 16 == 0 && HasNeonDotProducts();
+  if constexpr (HWY_ARCH_ARM_A64)
+    return rows.order == nullptr && dim % 16 == 0 && dim <= kMaxFewChannels && HasNeonDotProducts();
   return false;
 }
 

@@ -131,11 +131,13 @@ HWY_INLINE void UpdateSoftmax(const QueryTile& tile, int64_t panel, int64_t begi
     float* sum = tile.workspace.sum + panel * kPanel + n * kLanes;
     const VF old_max = hn::Load(d, max);
     VF tile_max = hn::Sub(old_max, count);  // the maximum without the count, which all scores share
+    HWY_UNROLL(4)
     for (int64_t key = begin; key < end; ++key)
       tile_max = hn::Max(tile_max, hn::Load(d, scores + key * kPanel));
     const VF new_max = hn::Add(tile_max, count);
     const VF alpha = kn::Exp2(d, hn::Sub(old_max, new_max));
     VF total = hn::Zero(d);
+    HWY_UNROLL(4)
     for (int64_t key = begin; key < end; ++key) {
       const VF weight = kn::Exp2(d, hn::Sub(hn::Load(d, scores + key * kPanel), tile_max));
       hn::Store(weight, d, scores + key * kPanel);

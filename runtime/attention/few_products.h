@@ -7,7 +7,9 @@
 
 namespace earshot::attention {
 
-// [count][dim], rows `stride` bytes apart; dim is a multiple of 16, count > 0.
+constexpr int64_t kMaxFewChannels = 256;
+
+// [count][dim], rows `stride` bytes apart; dim is a multiple of 16 up to kMaxFewChannels, count > 0.
 struct ByteRows {
   const int8_t* first;
   int64_t stride;

@@ -29,13 +29,25 @@ inline Halves Split(const int16_t* from) {
 
 inline int32x4_t Join(int32x4_t high, int32x4_t low) { return vaddq_s32(vshlq_n_s32(high, kHighShift), low); }
 
-// Four rows from i on; the last row is repeated.
 struct FourRows {
-  FourRows(const ByteRows& rows, int64_t i) {
-    for (int64_t j = 0; j < 4; ++j) row[j] = rows.first + std::min(i + j, rows.count - 1) * rows.stride;
-  }
   const int8_t* row[4];
 };
+
+// Calls visit(i, rows) for four rows at a time; the last row is repeated to fill them.
+template <class Visit>
+__attribute__((target("arch=armv8.2-a+dotprod"), always_inline)) inline void ForFourRows(const ByteRows& rows,
+                                                                                         const Visit& visit) {
+  const int8_t* row = rows.first;
+  int64_t i = 0;
+  for (; i + 4 <= rows.count; i += 4, row += 4 * rows.stride) {
+    const int8_t* const second = row + rows.stride;
+    const int8_t* const third = second + rows.stride;
+    visit(i, FourRows{row, second, third, third + rows.stride});
+  }
+  if (i == rows.count) return;
+  const auto at = [&](int64_t j) { return row + std::min(j, rows.count - 1 - i) * rows.stride; };
+  visit(i, FourRows{row, at(1), at(2), at(3)});
+}
 
 // Four vectors of 16 channels, one for each row: four bytes of each channel side by side, four channels in
 // each.
@@ -62,22 +74,22 @@ __attribute__((target("arch=armv8.2-a+dotprod"))) void SumNeonDot(const int16_t*
                                                                   int32_t* sums) {
   int32x4_t high[kVecs * 4], low[kVecs * 4];
   for (size_t n = 0; n < kVecs * 4; ++n) high[n] = low[n] = vdupq_n_s32(0);
-  for (int64_t i = 0; i < rows.count; i += 4) {
-    const int16x4_t four = vld1_s16(weights + i);
-    const int16x8_t factors = vcombine_s16(four, four);
-    const int8x8_t high_bytes = vrshrn_n_s16(factors, kHighShift);
-    const int8x8_t low_bytes = vsub_s8(vmovn_s16(factors), vshl_n_s8(high_bytes, kHighShift));
-    const FourRows four_rows(rows, i);
+  ForFourRows(rows, [&](int64_t i, const FourRows& four)
+                        __attribute__((target("arch=armv8.2-a+dotprod"), always_inline)) {
+                          const int16x8_t factors = vcombine_s16(vld1_s16(weights + i), vdup_n_s16(0));
+                          const int8x8_t high_bytes = vrshrn_n_s16(factors, kHighShift);
+                          const int8x8_t low_bytes =
+                              vsub_s8(vmovn_s16(factors), vshl_n_s8(high_bytes, kHighShift));
 #pragma GCC unroll 4
-    for (size_t n = 0; n < kVecs; ++n) {
-      const Quads quads(four_rows, channel + static_cast<int64_t>(n) * 16);
+                          for (size_t n = 0; n < kVecs; ++n) {
+                            const Quads quads(four, channel + static_cast<int64_t>(n) * 16);
 #pragma GCC unroll 4
-      for (size_t j = 0; j < 4; ++j) {
-        high[n * 4 + j] = vdotq_lane_s32(high[n * 4 + j], quads.quad[j], high_bytes, 0);
-        low[n * 4 + j] = vdotq_lane_s32(low[n * 4 + j], quads.quad[j], low_bytes, 0);
-      }
-    }
-  }
+                            for (size_t j = 0; j < 4; ++j) {
+                              high[n * 4 + j] = vdotq_lane_s32(high[n * 4 + j], quads.quad[j], high_bytes, 0);
+                              low[n * 4 + j] = vdotq_lane_s32(low[n * 4 + j], quads.quad[j], low_bytes, 0);
+                            }
+                          }
+                        });
   for (size_t n = 0; n < kVecs * 4; ++n) vst1q_s32(sums + channel + n * 4, Join(high[n], low[n]));
 }
 
@@ -86,23 +98,30 @@ __attribute__((target("arch=armv8.2-a+dotprod"))) void SumNeonDot(const int16_t*
 __attribute__((target("arch=armv8.2-a+dotprod"))) void MultiplyKeysNeonDot(const int16_t* q,
                                                                            const ByteRows& rows,
                                                                            float* sums) {
-  for (int64_t i = 0; i < rows.count; i += 4) {
-    const FourRows four(rows, i);
-    int32x4_t high[4], low[4];
-    for (size_t j = 0; j < 4; ++j) high[j] = low[j] = vdupq_n_s32(0);
-    for (int64_t channel = 0; channel < rows.dim; channel += 16) {
-      const Halves factor = Split(q + channel);
-#pragma GCC unroll 4
-      for (size_t j = 0; j < 4; ++j) {
-        const int8x16_t key = vld1q_s8(four.row[j] + channel);
-        high[j] = vdotq_s32(high[j], key, factor.high);
-        low[j] = vdotq_s32(low[j], key, factor.low);
-      }
-    }
-    const int32x4_t first = vpaddq_s32(Join(high[0], low[0]), Join(high[1], low[1]));
-    const int32x4_t second = vpaddq_s32(Join(high[2], low[2]), Join(high[3], low[3]));
-    vst1q_f32(sums + i, vcvtq_f32_s32(vpaddq_s32(first, second)));
+  int8_t high_bytes[kMaxFewChannels], low_bytes[kMaxFewChannels];
+  for (int64_t channel = 0; channel < rows.dim; channel += 16) {
+    const Halves halves = Split(q + channel);
+    vst1q_s8(high_bytes + channel, halves.high);
+    vst1q_s8(low_bytes + channel, halves.low);
   }
+  ForFourRows(rows, [&](int64_t i, const FourRows& four)
+                        __attribute__((target("arch=armv8.2-a+dotprod"), always_inline)) {
+                          int32x4_t high[4], low[4];
+                          for (size_t j = 0; j < 4; ++j) high[j] = low[j] = vdupq_n_s32(0);
+                          for (int64_t channel = 0; channel < rows.dim; channel += 16) {
+                            const int8x16_t high_factor = vld1q_s8(high_bytes + channel),
+                                            low_factor = vld1q_s8(low_bytes + channel);
+#pragma GCC unroll 4
+                            for (size_t j = 0; j < 4; ++j) {
+                              const int8x16_t key = vld1q_s8(four.row[j] + channel);
+                              high[j] = vdotq_s32(high[j], key, high_factor);
+                              low[j] = vdotq_s32(low[j], key, low_factor);
+                            }
+                          }
+                          const int32x4_t first = vpaddq_s32(Join(high[0], low[0]), Join(high[1], low[1]));
+                          const int32x4_t second = vpaddq_s32(Join(high[2], low[2]), Join(high[3], low[3]));
+                          vst1q_f32(sums + i, vcvtq_f32_s32(vpaddq_s32(first, second)));
+                        });
 }
 
 void SumValuesNeonDot(const int16_t* weights, const ByteRows& rows, int32_t* sums) {

@@ -91,7 +91,7 @@ class TopRowsKernel final : public OpKernel {
     for (int64_t row = 0; row < scores.rows; ++row)
       list[static_cast<size_t>(row)] =
           (uint64_t{Rank(scores.Row(row)[col])} << 32) | static_cast<uint64_t>(row);
-    std::ranges::nth_element(list, list.begin() + (count_ - 1));
+    std::ranges::nth_element(list, list.begin() + static_cast<std::ptrdiff_t>(count_ - 1));
     const std::span<uint64_t> chosen = list.first(static_cast<size_t>(count_));
     for (uint64_t& entry : chosen) entry &= 0xffffffffu;
     std::ranges::sort(chosen);
