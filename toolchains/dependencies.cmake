@@ -38,6 +38,12 @@ earshot_library_dependency(utf8proc utf8proc.h utf8proc)
 earshot_library_dependency(miniaudio miniaudio.h)
 earshot_library_dependency(json nlohmann/json.hpp)
 earshot_library_dependency(cli11 CLI/CLI.hpp)
+add_library(deps_cli11_functions STATIC EXCLUDE_FROM_ALL "${CMAKE_CURRENT_LIST_DIR}/cli11.cc")
+target_compile_definitions(deps_cli11 INTERFACE CLI11_COMPILE)
+target_link_libraries(deps_cli11 INTERFACE deps_cli11_functions)
+target_include_directories(deps_cli11_functions SYSTEM PRIVATE "${EARSHOT_cli11_INCLUDE}")
+target_compile_definitions(deps_cli11_functions PRIVATE CLI11_COMPILE)
+target_compile_options(deps_cli11_functions PRIVATE $<$<CONFIG:Release>:-Os>)
 earshot_library_dependency(flatbuffers flatbuffers/flatbuffers.h)
 
 # A static library does not say what it needs in turn.

@@ -42,6 +42,7 @@ function(earshot_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE earshot_options ${ARG_DEPENDS} Catch2::Catch2WithMain)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>) # what is tested has its own; a third of the time of a build
   if(ARG_WHOLE)
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
     set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
