@@ -3,8 +3,8 @@
 #
 #   toolchains/test_boards.sh [--short] [aarch64|armhf]      both unless told otherwise
 #
-# The 64-bit board without dot product, and the 32-bit one, run all quick tests; that, the A76 and the one with i8mm the cases of
-# published implementations, too; the A72, which has the A53's kernels, a recording, as all others do.
+# All quick tests run on the Cortex-A53 and, in 32 bits, on the A7; the cases of published implementations on the A53, the A76 and
+# one with i8mm; the tests of kernels on these four; a recording on each, and on the A72, which has the A53's kernels.
 # --short: the tests of kernels and the recording on each, half of the programs to build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -64,8 +64,12 @@ armhf() {
   toolchains/bootstrap.sh armhf
   step "build for armhf" cross_build armhf-test "${TARGETS[@]}"
   step "instructions of armhf" instructions arm-linux-gnueabihf armhf-test
-  if [ "$SHORT" = no ]; then step "Cortex-A7: all quick tests" emulated armhf-a7 -L quick; fi
-  step "Cortex-A7: kernels, a recording" kernels_and_recording armhf-a7
+  if [ "$SHORT" = no ]; then
+    step "Cortex-A7: all quick tests" emulated armhf-a7 -L quick
+    step "Cortex-A7: a recording" emulated armhf-a7 -R "$RECORDING"
+  else
+    step "Cortex-A7: kernels, a recording" kernels_and_recording armhf-a7
+  fi
 }
 
 SHORT=no TARGETS=()

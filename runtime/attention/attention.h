@@ -63,9 +63,9 @@ size_t AttentionWorkspaceBytes(const AttentionShape& shape, size_t num_threads);
 // Requires shapes that fit `params.shape` (checked by ops/attention.cc) and workspace.size() >=
 // AttentionWorkspaceBytes(shape, pool.num_threads()), 64-byte aligned. A query row without any key gets
 // zeros. Splits heads x query tiles over the pool's threads. Never allocates; cannot fail. The result does
-// not depend on the number of threads. At most kMaxFewQueries queries
-// (attention_job.h) of 8-bit keys must be finite: they and, on ARM, the weights of 64 keys at a time are
-// rounded to 15 bits, a 128th of the rounding that K and V have.
+// not depend on the number of threads. Queries of 8-bit keys, where they are at most kMaxFewQueries
+// (attention_job.h), must be finite: they and, on ARM, the weights of 64 keys at a time are rounded to 15
+// bits, a 128th of the rounding that K and V have.
 void Attend(const AttentionParams& params, const AttentionOperands<float>& operands,
             std::span<std::byte> workspace, const ThreadPool& pool);
 void Attend(const AttentionParams& params, const AttentionOperands<Float16>& operands,

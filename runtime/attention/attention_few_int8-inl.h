@@ -1,7 +1,7 @@
-// A run of 8-bit keys and one query: the query is rounded to 16 bits once, and so are the weights of a run,
-// each times the scale of its row; products are summed up exactly. Their rounding is 1/256 of that of the
-// keys and values. Widening a byte to 16 bits costs a third of the instructions of widening it to a float.
-// Weighted values are left in f32 on x86, where the widening products add neighbours and want rows
+// A run of 8-bit keys and one query: the query is rounded to 15 bits once, and on ARM so are the weights of a
+// run, each times the scale of its row; products are summed up exactly. Their rounding is 1/128 of that of
+// the keys and values. Widening a byte to 16 bits costs a third of the instructions of widening it to a
+// float. Weighted values are left in f32 on x86, where the widening products add neighbours and want rows
 // interleaved first.
 #include <algorithm>
 #include <cstddef>
@@ -33,18 +33,16 @@ using ByteTag = hn::Rebind<int8_t, WideTag>;
 using WideVec = hn::Vec<WideTag>;
 using SumVec = hn::Vec<SumTag>;
 
-// Rows one after the other: no table to ask, no multiplication for each.
-struct EvenRows {
-  const int8_t* first;
-  int64_t stride;
-  HWY_INLINE const int8_t* operator()(int64_t i) const { return first + i * stride; }
-};
+// The first `count` rows, if they lie one after the other.
+HWY_INLINE ByteRows EvenRows(const KeyRows<int8_t>& rows, int64_t count, int64_t dim) {
+  return {rows.matrix.Row(rows.begin), rows.step * rows.matrix.stride, count, dim};
+}
 
-// Calls visit with the rows of a run as what is cheapest to ask.
+// Calls visit with the rows as what is cheapest to ask: even ones need neither a table nor a branch.
 template <class Visit>
-HWY_INLINE void WithRows(const KeyRows<int8_t>& rows, const Visit& visit) {
+HWY_INLINE void WithRows(const KeyRows<int8_t>& rows, int64_t count, int64_t dim, const Visit& visit) {
   if (rows.order != nullptr) return visit(rows);
-  visit(EvenRows{rows.matrix.Row(rows.begin), rows.step * rows.matrix.stride});
+  visit(EvenRows(rows, count, dim));
 }
 
 HWY_INLINE void LoadScales(const KeyRows<int8_t>& rows, int64_t count, float* HWY_RESTRICT scales) {
@@ -58,21 +56,28 @@ HWY_INLINE void LoadScales(const KeyRows<int8_t>& rows, int64_t count, float* HW
   for (int64_t i = 0; i < count; ++i, from += stride) scales[i] = *from;
 }
 
-// Rounds work.q of a row.
-inline void RoundFewQuery(int64_t dim, int64_t row, const Workspace& work) {
+// Rounds numbers to `levels` levels of their largest magnitude; returns the scale: x = scale * to. `count` is
+// rounded up to whole vectors.
+HWY_INLINE float RoundTo16(const float* HWY_RESTRICT x, int64_t count, int64_t levels,
+                           int16_t* HWY_RESTRICT to) {
   const FewTag d;
   const hn::Rebind<int16_t, FewTag> d16;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), padded_dim = RoundUp(dim, 16);
-  const float* q = work.q + row * padded_dim;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   FewVec largest = hn::Set(d, kernels::kSmallestMagnitude);
-  for (int64_t i = 0; i < padded_dim; i += lanes) largest = hn::Max(largest, hn::Abs(hn::Load(d, q + i)));
-  const float magnitude = hn::ReduceMax(d, largest), levels = static_cast<float>(FewQueryLevels(dim));
-  const FewVec factor = hn::Set(d, levels / magnitude);
-  for (int64_t i = 0; i < padded_dim; i += lanes) {
-    const auto rounded = hn::NearestInt(hn::Mul(hn::Load(d, q + i), factor));
-    hn::StoreU(hn::DemoteTo(d16, rounded), d16, work.q16 + row * padded_dim + i);
+  for (int64_t i = 0; i < count; i += lanes) largest = hn::Max(largest, hn::Abs(hn::Load(d, x + i)));
+  const float magnitude = hn::ReduceMax(d, largest);
+  const FewVec factor = hn::Set(d, static_cast<float>(levels) / magnitude);
+  for (int64_t i = 0; i < count; i += lanes) {
+    const auto rounded = hn::NearestInt(hn::Mul(hn::Load(d, x + i), factor));
+    hn::StoreU(hn::DemoteTo(d16, rounded), d16, to + i);
   }
-  work.q16_scale[row] = magnitude / levels;
+  return magnitude / static_cast<float>(levels);
+}
+
+// Rounds work.q of a row.
+inline void RoundFewQuery(int64_t dim, int64_t row, const Workspace& work) {
+  const int64_t padded_dim = RoundUp(dim, 16), begin = row * padded_dim;
+  work.q16_scale[row] = RoundTo16(work.q + begin, padded_dim, FewQueryLevels(dim), work.q16 + begin);
 }
 
 // Two vectors of 16-bit channels.
@@ -138,26 +143,6 @@ HWY_INLINE void MultiplyBy(float* HWY_RESTRICT x, const float* HWY_RESTRICT y, i
     hn::Store(hn::Mul(hn::Mul(hn::Load(d, y + i), hn::Set(d, factor)), hn::Load(d, x + i)), d, x + i);
 }
 
-// Weights in 16 bits: weight = scale * w[i]; zeros behind the last.
-struct RoundedWeights {
-  alignas(64) int16_t w[kFewTileKeys] = {};
-  float scale;
-};
-
-HWY_INLINE void RoundWeights(const float* HWY_RESTRICT weights, int64_t count, RoundedWeights* rounded) {
-  const FewTag d;
-  const hn::Rebind<int16_t, FewTag> d16;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  FewVec largest = hn::Set(d, kernels::kSmallestMagnitude);
-  for (int64_t i = 0; i < count; i += lanes) largest = hn::Max(largest, hn::Load(d, weights + i));
-  const float magnitude = hn::ReduceMax(d, largest);
-  const FewVec factor = hn::Set(d, static_cast<float>(kFewLevels) / magnitude);
-  for (int64_t i = 0; i < count; i += lanes)
-    hn::StoreU(hn::DemoteTo(d16, hn::NearestInt(hn::Mul(hn::Load(d, weights + i), factor))), d16,
-               rounded->w + i);
-  rounded->scale = magnitude / static_cast<float>(kFewLevels);
-}
-
 // sums[c] = sum_i weights[i] * rows(i)[c] for kPairs pairs of vectors of channels.
 template <size_t kPairs, class Rows>
 HWY_INLINE void SumValues(const int16_t* HWY_RESTRICT weights, const Rows& rows, int64_t count,
@@ -220,18 +205,26 @@ HWY_INLINE bool TakesDotProducts(const KeyRows<int8_t>& rows, int64_t dim) {
   return false;
 }
 
-HWY_INLINE ByteRows BytesOf(const KeyRows<int8_t>& rows, int64_t count, int64_t dim) {
-  return {rows.matrix.Row(rows.begin), rows.step * rows.matrix.stride, count, dim};
-}
-
 // scores[i] = q . keys(i), but for the scale of q.
 HWY_INLINE void ScoreKeys16(const int16_t* HWY_RESTRICT q, const KeyRun<int8_t>& run, int64_t dim,
                             float* HWY_RESTRICT scores) {
   if constexpr (HWY_ARCH_ARM_A64) {
     if (TakesDotProducts(run.keys, dim))
-      return MultiplyKeysNeonDot(q, BytesOf(run.keys, run.count, dim), scores);
+      return MultiplyKeysNeonDot(q, EvenRows(run.keys, run.count, dim), scores);
   }
-  WithRows(run.keys, [&](const auto& rows) HWY_ATTR { MultiplyKeys(q, rows, run.count, dim, scores); });
+  WithRows(run.keys, run.count, dim,
+           [&](const auto& rows) HWY_ATTR { MultiplyKeys(q, rows, run.count, dim, scores); });
+}
+
+// sums[c] = sum_i weights[i] * values(i)[c].
+HWY_INLINE void SumValues16(const int16_t* HWY_RESTRICT weights, const KeyRun<int8_t>& run, int64_t dim,
+                            int32_t* HWY_RESTRICT sums) {
+  if constexpr (HWY_ARCH_ARM_A64) {
+    if (TakesDotProducts(run.values, dim))
+      return SumValuesNeonDot(weights, EvenRows(run.values, run.count, dim), sums);
+  }
+  WithRows(run.values, run.count, dim,
+           [&](const auto& rows) HWY_ATTR { SumAllValues(weights, rows, run.count, dim, sums); });
 }
 
 // o = alpha * o + sum_i weights[i] * values(i).
@@ -239,20 +232,11 @@ inline void AddValues16(const float* HWY_RESTRICT weights, const KeyRun<int8_t>&
                         float alpha, const Workspace& work, float* HWY_RESTRICT o) {
   const FewTag d;
   const SumTag d32;
-  RoundedWeights rounded;
-  RoundWeights(weights, run.count, &rounded);
-  const auto sum = [&]() HWY_ATTR {
-    if constexpr (HWY_ARCH_ARM_A64) {
-      if (TakesDotProducts(run.values, dim))
-        return SumValuesNeonDot(rounded.w, BytesOf(run.values, run.count, dim), work.sums);
-    }
-    WithRows(run.values,
-             [&](const auto& rows) HWY_ATTR { SumAllValues(rounded.w, rows, run.count, dim, work.sums); });
-  };
-  sum();
+  alignas(64) int16_t rounded[kFewTileKeys] = {};
+  const FewVec scale = hn::Set(d, RoundTo16(weights, run.count, kFewLevels, rounded));
+  SumValues16(rounded, run, dim, work.sums);
   for (int64_t channel = 0; channel < dim; channel += static_cast<int64_t>(hn::Lanes(d))) {
-    const FewVec values =
-        hn::Mul(hn::ConvertTo(d, hn::LoadU(d32, work.sums + channel)), hn::Set(d, rounded.scale));
+    const FewVec values = hn::Mul(hn::ConvertTo(d, hn::LoadU(d32, work.sums + channel)), scale);
     hn::StoreU(hn::MulAdd(hn::Set(d, alpha), hn::LoadU(d, o + channel), values), d, o + channel);
   }
 }

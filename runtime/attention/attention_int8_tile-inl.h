@@ -44,8 +44,7 @@ constexpr size_t kQuadRows = 8;
 constexpr size_t kQuadRows = 4;
 #endif
 
-// What differs from query to query: the scale and the shift of the selected keys, the last one repeated up to
-// a multiple of 8.
+// The scale and the shift of each selected key, the last one repeated up to a multiple of 8.
 struct Int8KeyTile {
   float scale[kTileKeys];
   int32_t shift[kTileKeys];

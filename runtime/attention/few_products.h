@@ -15,6 +15,8 @@ struct ByteRows {
   int64_t stride;
   int64_t count;
   int64_t dim;
+
+  const int8_t* operator()(int64_t i) const { return first + i * stride; }
 };
 
 // What a 16-bit factor may be: 128 times one signed byte, plus another one.

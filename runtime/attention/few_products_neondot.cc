@@ -14,17 +14,14 @@ namespace {
 constexpr int kHighShift = 7;
 
 struct Halves {
-  int8x16_t high;
-  int8x16_t low;
+  int8x8_t high;
+  int8x8_t low;
 };
 
-// x = 128 * high + low with low in [-64, 63], for 16 numbers.
-inline Halves Split(const int16_t* from) {
-  const int16x8_t a = vld1q_s16(from), b = vld1q_s16(from + 8);
-  const int8x16_t high = vcombine_s8(vrshrn_n_s16(a, kHighShift), vrshrn_n_s16(b, kHighShift));
-  // The low bytes of x - 128 * high: those of x, but for their sign.
-  const int8x16_t bytes = vcombine_s8(vmovn_s16(a), vmovn_s16(b));
-  return {high, vsubq_s8(bytes, vshlq_n_s8(high, kHighShift))};
+// x = 128 * high + low with low in [-64, 63].
+inline Halves Split(int16x8_t x) {
+  const int8x8_t high = vrshrn_n_s16(x, kHighShift);
+  return {high, vsub_s8(vmovn_s16(x), vshl_n_s8(high, kHighShift))};
 }
 
 inline int32x4_t Join(int32x4_t high, int32x4_t low) { return vaddq_s32(vshlq_n_s32(high, kHighShift), low); }
@@ -76,17 +73,15 @@ __attribute__((target("arch=armv8.2-a+dotprod"))) void SumNeonDot(const int16_t*
   for (size_t n = 0; n < kVecs * 4; ++n) high[n] = low[n] = vdupq_n_s32(0);
   ForFourRows(rows, [&](int64_t i, const FourRows& four)
                         __attribute__((target("arch=armv8.2-a+dotprod"), always_inline)) {
-                          const int16x8_t factors = vcombine_s16(vld1_s16(weights + i), vdup_n_s16(0));
-                          const int8x8_t high_bytes = vrshrn_n_s16(factors, kHighShift);
-                          const int8x8_t low_bytes =
-                              vsub_s8(vmovn_s16(factors), vshl_n_s8(high_bytes, kHighShift));
+                          const Halves factors = Split(vcombine_s16(vld1_s16(weights + i), vdup_n_s16(0)));
 #pragma GCC unroll 4
                           for (size_t n = 0; n < kVecs; ++n) {
                             const Quads quads(four, channel + static_cast<int64_t>(n) * 16);
 #pragma GCC unroll 4
                             for (size_t j = 0; j < 4; ++j) {
-                              high[n * 4 + j] = vdotq_lane_s32(high[n * 4 + j], quads.quad[j], high_bytes, 0);
-                              low[n * 4 + j] = vdotq_lane_s32(low[n * 4 + j], quads.quad[j], low_bytes, 0);
+                              high[n * 4 + j] =
+                                  vdotq_lane_s32(high[n * 4 + j], quads.quad[j], factors.high, 0);
+                              low[n * 4 + j] = vdotq_lane_s32(low[n * 4 + j], quads.quad[j], factors.low, 0);
                             }
                           }
                         });
@@ -99,10 +94,10 @@ __attribute__((target("arch=armv8.2-a+dotprod"))) void MultiplyKeysNeonDot(const
                                                                            const ByteRows& rows,
                                                                            float* sums) {
   int8_t high_bytes[kMaxFewChannels], low_bytes[kMaxFewChannels];
-  for (int64_t channel = 0; channel < rows.dim; channel += 16) {
-    const Halves halves = Split(q + channel);
-    vst1q_s8(high_bytes + channel, halves.high);
-    vst1q_s8(low_bytes + channel, halves.low);
+  for (int64_t channel = 0; channel < rows.dim; channel += 8) {
+    const Halves halves = Split(vld1q_s16(q + channel));
+    vst1_s8(high_bytes + channel, halves.high);
+    vst1_s8(low_bytes + channel, halves.low);
   }
   ForFourRows(rows, [&](int64_t i, const FourRows& four)
                         __attribute__((target("arch=armv8.2-a+dotprod"), always_inline)) {
