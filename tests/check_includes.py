@@ -18,7 +18,7 @@ ARROWS = {
     "runtime/schema": ["runtime/memory"],
     "runtime/kernels": ["runtime/core"],
     "runtime/attention": ["runtime/kernels", "runtime/memory"],
-    "runtime/xnnpack": ["runtime/memory"],
+    "runtime/xnnpack": ["runtime/kernels", "runtime/memory"],
     "runtime/ops": ["runtime/attention", "runtime/kernels", "runtime/xnnpack", "runtime/schema"],
     "runtime/engine": ["runtime/ops"],
     "models/common": ["runtime/kernels", "runtime/memory"],

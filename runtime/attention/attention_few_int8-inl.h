@@ -11,7 +11,7 @@
 #include "runtime/attention/attention_few_keys-inl.h"
 #include "runtime/attention/attention_job.h"
 #include "runtime/attention/few_products.h"
-#include "runtime/attention/quad_products.h"
+#include "runtime/core/arm_features.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/simd_targets.h"  // IWYU pragma: keep
 

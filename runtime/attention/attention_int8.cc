@@ -3,6 +3,7 @@
 #include "runtime/attention/attention_int8.h"
 
 #include "runtime/attention/attention_int8_job.h"
+#include "runtime/core/arm_features.h"
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -15,6 +15,7 @@
 #include "runtime/attention/attention_int8_pack-inl.h"
 #include "runtime/attention/attention_pack-inl.h"
 #include "runtime/attention/attention_tile-inl.h"
+#include "runtime/core/arm_features.h"
 #include "runtime/kernels/simd_targets.h"  // IWYU pragma: keep
 #include "runtime/kernels/vector_math-inl.h"
 

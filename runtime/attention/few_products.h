@@ -1,5 +1,5 @@
 // Products of attention for few queries with 8-bit keys and values, for 64-bit ARM cores with dot products
-// (quad_products.h).
+// (runtime/core/arm_features.h).
 #ifndef EARSHOT_RUNTIME_ATTENTION_FEW_PRODUCTS_H_
 #define EARSHOT_RUNTIME_ATTENTION_FEW_PRODUCTS_H_
 

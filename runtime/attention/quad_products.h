@@ -26,9 +26,6 @@ enum class QuadSide { kKeys, kValues };
 constexpr size_t kDotRows = 8;
 constexpr size_t kDotPanel = 12;
 
-// Defined for 64-bit ARM only. Any thread.
-bool HasNeonDotProducts();
-
 // kDotRows rows and the first `num_vecs` (1 to 3) vectors of four queries. Precondition:
 // HasNeonDotProducts().
 void MultiplyQuadsNeonDot(QuadSide side, size_t num_vecs, const QuadProducts& job);

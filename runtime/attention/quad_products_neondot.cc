@@ -1,7 +1,6 @@
 // Compiled for 64-bit ARM only. A dot product by a lane takes one of eight factors from a register, so that a
 // step of 24 of them loads five vectors.
 #include <arm_neon.h>
-#include <sys/auxv.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -11,9 +10,6 @@
 
 namespace earshot::attention {
 namespace {
-
-// The kernel's bit of AT_HWCAP for the dot product (arch/arm64/include/uapi/asm/hwcap.h).
-constexpr unsigned long kHwcapAsimdDp = 1ul << 20;
 
 template <QuadSide kSide, int kRow>
 __attribute__((target("arch=armv8.2-a+dotprod"), always_inline)) inline int32x4_t NeonDot(int32x4_t sum,
@@ -58,8 +54,6 @@ void MultiplyVecs(size_t num_vecs, const QuadProducts& job) {
 }
 
 }  // namespace
-
-bool HasNeonDotProducts() { return (getauxval(AT_HWCAP) & kHwcapAsimdDp) != 0; }
 
 void MultiplyQuadsNeonDot(QuadSide side, size_t num_vecs, const QuadProducts& job) {
   if (side == QuadSide::kKeys) return MultiplyVecs<QuadSide::kKeys>(num_vecs, job);

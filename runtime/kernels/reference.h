@@ -1,8 +1,9 @@
-// Scalar twins of kernels.h: what each kernel means, one element after the other, in double precision where
-// it sums. For tests, and for reading; nothing on a device calls them.
+// Scalar twins of kernels.h and dense_int8.h: what each kernel means, one element after the other, in double
+// precision where it sums. For tests, and for reading; nothing on a device calls them.
 #ifndef EARSHOT_RUNTIME_KERNELS_REFERENCE_H_
 #define EARSHOT_RUNTIME_KERNELS_REFERENCE_H_
 
+#include "runtime/kernels/dense_int8.h"
 #include "runtime/kernels/kernels.h"
 
 namespace earshot::kernels::reference {
@@ -17,6 +18,7 @@ void DequantizeI8(const int8_t* in, float scale, std::span<float> out);
 void DequantizeI4(const uint8_t* in, const uint16_t* scales, std::span<float> out);
 MaxResult Max(std::span<const float> in);
 float LogSumExp(std::span<const float> in);
+void MultiplyDenseInt8(const DenseInt8Job& job);
 
 }  // namespace earshot::kernels::reference
 

@@ -37,6 +37,9 @@ static_assert(kExtraParameters >= XNN_EXTRA_QUANTIZATION_PARAMS);
 // at a time.
 constexpr int64_t kWidenBytes = 4 << 20;
 
+// Of our own kernel, where there is more than one thread: one that is held up leaves its parts to the others.
+constexpr int64_t kTasksPerThread = 4;
+
 // Larger int8 matrices (vocabularies) are packed in slices of about this size, so that the whole matrix and
 // its packed copy are never in memory at once.
 constexpr int64_t kInt8SliceBytes = 8 << 20;
@@ -165,10 +168,15 @@ xnn_status CreateOperator(const FullyConnectedParams& params, size_t out_channel
   return xnn_status_unsupported_parameter;
 }
 
+Status CheckPackedSize(size_t stored_bytes, size_t needed_bytes) {
+  if (needed_bytes != 0 && stored_bytes == needed_bytes) return Status::Ok();
+  return Status::Error(StatusCode::kInvalidModel, "its packed weights have %zu bytes where %zu are needed",
+                       stored_bytes, needed_bytes);
+}
+
 }  // namespace
 
 struct FullyConnected::PartSetup {
-  int64_t out_channels;
   Arena& persistent;
   std::span<std::byte> workspace;
   PackedWeights* packed;
@@ -222,6 +230,7 @@ FullyConnected::~FullyConnected() {
 Status FullyConnected::Create(const FullyConnectedParams& params, Arena& persistent,
                               std::span<std::byte> workspace, PackedWeights* packed) {
   params_ = params;
+  if (params.weight_dtype == DType::kI8) int8_kernel_ = kernels::DenseInt8KernelOfCpu();
   const XnnpackArenaScope scope(persistent);
   const auto num_parts = static_cast<size_t>(NumParts(params));
   Part* parts = persistent.AllocateArray<Part>(num_parts);
@@ -232,14 +241,12 @@ Status FullyConnected::Create(const FullyConnectedParams& params, Arena& persist
   const int64_t part_channels = PartChannels(params);
   for (size_t i = 0; i < num_parts; ++i) {
     const int64_t begin = static_cast<int64_t>(i) * part_channels;
-    Part* part = new (&parts[i]) Part{nullptr, begin};
-    EARSHOT_RETURN_IF_ERROR(CreatePart({.out_channels = std::min(part_channels, params.out_channels - begin),
-                                        .persistent = persistent,
-                                        .workspace = workspace,
-                                        .packed = packed},
-                                       *part));
+    Part* part = new (&parts[i])
+        Part{.out_begin = begin, .out_channels = std::min(part_channels, params.out_channels - begin)};
+    EARSHOT_RETURN_IF_ERROR(
+        CreatePart({.persistent = persistent, .workspace = workspace, .packed = packed}, *part));
     parts_ = {parts, i + 1};  // what the destructor deletes
-    ReleaseOriginals(begin, std::min(part_channels, params.out_channels - begin));
+    ReleaseOriginals(begin, part->out_channels);
   }
   return Status::Ok();
 }
@@ -254,25 +261,51 @@ void FullyConnected::ReleaseOriginals(int64_t out_begin, int64_t out_channels) c
 }
 
 Status FullyConnected::CreatePart(const PartSetup& setup, Part& part) const {
-  PackedMatrixKey key;
-  if (setup.packed != nullptr) {
-    key = KeyOf(params_, *setup.packed, part.out_begin, setup.out_channels);
-    if (const auto stored = setup.packed->Find(key); !stored.empty())
-      return CreateFromStored(setup, stored, part);
+  if (setup.packed == nullptr) {
+    std::span<const std::byte> packed;
+    return PackPart(setup, part, packed);
   }
-  const auto channels = static_cast<size_t>(setup.out_channels);
+  const PackedMatrixKey key = KeyOf(params_, *setup.packed, part.out_begin, part.out_channels);
+  if (const auto stored = setup.packed->Find(key); !stored.empty())
+    return CreateFromStored(setup, stored, part);
+  std::span<const std::byte> packed;
+  EARSHOT_RETURN_IF_ERROR(PackPart(setup, part, packed));
+  return setup.packed->Add(key, packed, setup.persistent);
+}
+
+Status FullyConnected::PackPart(const PartSetup& setup, Part& part,
+                                std::span<const std::byte>& packed) const {
+  const auto channels = static_cast<size_t>(part.out_channels);
   const Originals originals =
       OriginalsOf(params_, static_cast<size_t>(part.out_begin), channels, setup.workspace);
-  Packing packing = {.arena = &setup.persistent};
-  EARSHOT_RETURN_IF_ERROR(
-      FromXnnpack(CreateOperator(params_, channels, originals, packing, &part.op), "create a dense layer"));
-  if (setup.packed == nullptr) return Status::Ok();
-  return setup.packed->Add(key, packing.packed, setup.persistent);
+  if (int8_kernel_ == nullptr) {
+    Packing packing = {.arena = &setup.persistent};
+    EARSHOT_RETURN_IF_ERROR(
+        FromXnnpack(CreateOperator(params_, channels, originals, packing, &part.op), "create a dense layer"));
+    packed = packing.packed;
+    return Status::Ok();
+  }
+  const size_t bytes = kernels::PackedDenseInt8Bytes(part.out_channels, params_.in_channels);
+  auto* panels = static_cast<std::byte*>(setup.persistent.Allocate(bytes));
+  if (panels == nullptr) return Status::Error(StatusCode::kOutOfMemory, "the persistent arena is full");
+  kernels::PackDenseInt8({.weights = {static_cast<const int8_t*>(originals.weights), part.out_channels,
+                                      params_.in_channels, params_.in_channels},
+                          .scales = static_cast<const float*>(originals.scales),
+                          .bias = originals.bias},
+                         panels);
+  part.panels = panels;
+  packed = {panels, bytes};
+  return Status::Ok();
 }
 
 Status FullyConnected::CreateFromStored(const PartSetup& setup, std::span<const std::byte> stored,
                                         Part& part) const {
-  const auto channels = static_cast<size_t>(setup.out_channels);
+  if (int8_kernel_ != nullptr) {
+    part.panels = stored.data();
+    return CheckPackedSize(stored.size(),
+                           kernels::PackedDenseInt8Bytes(part.out_channels, params_.in_channels));
+  }
+  const auto channels = static_cast<size_t>(part.out_channels);
   const Originals stand_in = StandIn(params_, setup.workspace);
   // Kernels believe in the size that they would have packed: a creation that must fail tells it.
   Packing measured;
@@ -283,10 +316,7 @@ Status FullyConnected::CreateFromStored(const PartSetup& setup, std::span<const 
     xnn_operator* none = nullptr;
     CreateOperator(params_, channels, stand_in, measured, &none);
   }
-  if (measured.packed.empty() || measured.packed.size() != stored.size()) {
-    return Status::Error(StatusCode::kInvalidModel, "its packed weights have %zu bytes where %zu are needed",
-                         stored.size(), measured.packed.size());
-  }
+  EARSHOT_RETURN_IF_ERROR(CheckPackedSize(stored.size(), measured.packed.size()));
   Packing packing = {.stored = stored.data()};
   return FromXnnpack(CreateOperator(params_, channels, stand_in, packing, &part.op), "create a dense layer");
 }
@@ -298,6 +328,10 @@ Status FullyConnected::Run(Matrix<const float> in, Matrix<float> out, std::span<
   if (!IsQuantized(params_.weight_dtype)) return RunParts(in.data, in.rows, out, workers);
   const Quantized quantized = QuantizedIn(workspace);
   EARSHOT_RETURN_IF_ERROR(QuantizeRows(in, quantized, workers));
+  if (int8_kernel_ != nullptr) {
+    RunPanels(quantized, out, workers);
+    return Status::Ok();
+  }
   return RunQuantized(quantized, in.rows, out, workers);
 }
 
@@ -342,6 +376,29 @@ Status FullyConnected::RunQuantized(const Quantized& quantized, int64_t rows, Ma
     EARSHOT_RETURN_IF_ERROR(FromXnnpack(status, "run a dense layer"));
   }
   return Status::Ok();
+}
+
+// Threads share out panels: each reads its own weights and all rows.
+void FullyConnected::RunPanels(const Quantized& quantized, Matrix<float> out, const ThreadPool& pool) const {
+  static_assert(sizeof(kernels::RowQuantization) == sizeof(xnn_quantization_params) &&
+                offsetof(kernels::RowQuantization, scale) == offsetof(xnn_quantization_params, scale));
+  const auto* quantization =
+      static_cast<const kernels::RowQuantization*>(static_cast<const void*>(quantized.parameters));
+  const size_t panel_bytes = kernels::DenseInt8PanelBytes(params_.in_channels);
+  for (const Part& part : parts_) {
+    const int64_t panels = (part.out_channels + kernels::kDenseInt8Panel - 1) / kernels::kDenseInt8Panel;
+    const int64_t tasks = std::min(panels, static_cast<int64_t>(pool.num_threads()) * kTasksPerThread);
+    pool.ParallelFor(static_cast<size_t>(tasks), [&](size_t task, size_t) {
+      const int64_t first = panels * static_cast<int64_t>(task) / tasks;
+      const int64_t last = panels * (static_cast<int64_t>(task) + 1) / tasks;
+      const int64_t begin = first * kernels::kDenseInt8Panel;
+      const int64_t end = std::min(last * kernels::kDenseInt8Panel, part.out_channels);
+      int8_kernel_({.in = {quantized.rows, out.rows, params_.in_channels, params_.in_channels},
+                    .quantization = quantization,
+                    .panels = part.panels + static_cast<size_t>(first) * panel_bytes,
+                    .out = out.Columns(part.out_begin + begin, end - begin)});
+    });
+  }
 }
 
 }  // namespace earshot

@@ -1,6 +1,7 @@
 // A dense layer on XNNPACK: out[M, N] = in[M, K] W[N, K]^T + bias[N], with f32 activations outside.
 // int8 and int4 weights: the activations of each row are quantized to int8 at run time (one scale and zero
-// point a row).
+// point a row). Products with int8 weights are our own on CPUs where these are faster
+// (runtime/kernels/dense_int8.h).
 #ifndef EARSHOT_RUNTIME_XNNPACK_FULLY_CONNECTED_H_
 #define EARSHOT_RUNTIME_XNNPACK_FULLY_CONNECTED_H_
 
@@ -12,6 +13,7 @@
 #include "runtime/core/matrix_view.h"
 #include "runtime/core/status.h"
 #include "runtime/core/thread_pool.h"
+#include "runtime/kernels/dense_int8.h"
 #include "runtime/memory/arena.h"
 #include "runtime/xnnpack/packed_weights.h"
 
@@ -68,25 +70,30 @@ class FullyConnected {
              const ThreadPool& pool);
 
  private:
-  // Columns of the result, from out_begin.
+  // Columns of the result, from out_begin: an operator, or panels for int8_kernel_.
   struct Part {
     xnn_operator* op = nullptr;
     int64_t out_begin = 0;
+    int64_t out_channels = 0;
+    const std::byte* panels = nullptr;
   };
   struct Quantized;
   struct PartSetup;
 
   Status CreatePart(const PartSetup& setup, Part& part) const;
   Status CreateFromStored(const PartSetup& setup, std::span<const std::byte> stored, Part& part) const;
+  Status PackPart(const PartSetup& setup, Part& part, std::span<const std::byte>& packed) const;
   void ReleaseOriginals(int64_t out_begin, int64_t out_channels) const;
   Status RunParts(const float* in, int64_t rows, Matrix<float> out, const ThreadPool& pool);
   Status QuantizeRows(Matrix<const float> in, const Quantized& quantized, const ThreadPool& pool);
   Status RunQuantized(const Quantized& quantized, int64_t rows, Matrix<float> out, const ThreadPool& pool);
+  void RunPanels(const Quantized& quantized, Matrix<float> out, const ThreadPool& pool) const;
   Quantized QuantizedIn(std::span<std::byte> workspace) const;
 
   FullyConnectedParams params_;
   std::span<Part> parts_;
-  xnn_operator* quantize_ = nullptr;  // f32 rows -> int8 rows; only for kI8 and kI4
+  xnn_operator* quantize_ = nullptr;                // f32 rows -> int8 rows; only for kI8 and kI4
+  kernels::DenseInt8Kernel int8_kernel_ = nullptr;  // instead of operators
 };
 
 }  // namespace earshot

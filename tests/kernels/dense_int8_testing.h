@@ -1,0 +1,71 @@
+// A dense layer with int8 weights and rows for it, all random.
+#ifndef EARSHOT_TESTS_KERNELS_DENSE_INT8_TESTING_H_
+#define EARSHOT_TESTS_KERNELS_DENSE_INT8_TESTING_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "runtime/kernels/dense_int8.h"
+#include "tests/kernels/kernel_testing.h"
+
+namespace earshot::testing {
+
+struct DenseInt8Shape {
+  int64_t rows = 1;
+  int64_t in_channels = 1;
+  int64_t out_channels = 1;
+  int64_t misalignment = 0;  // bytes behind the last row
+};
+
+// The readable bytes behind every row hold noise, which must not matter.
+class DenseInt8Case {
+ public:
+  explicit DenseInt8Case(const DenseInt8Shape& shape)
+      : in(shape.rows, shape.in_channels + kDenseInt8Tail, shape.in_channels + kDenseInt8Tail,
+           shape.misalignment),
+        weights(shape.out_channels, shape.in_channels, shape.in_channels),
+        scales(static_cast<size_t>(shape.out_channels)),
+        bias(static_cast<size_t>(shape.out_channels)),
+        quantization(static_cast<size_t>(shape.rows)),
+        packed(kernels::PackedDenseInt8Bytes(shape.out_channels, shape.in_channels)),
+        in_channels_(shape.in_channels) {
+    Random random(static_cast<uint64_t>(shape.in_channels * 1000 + shape.out_channels));
+    in.FillWith([&random] { return static_cast<int8_t>(random.Below(256) - 128); });
+    weights.FillWith([&random] { return static_cast<int8_t>(random.Below(255) - 127); });
+    for (float& scale : scales) scale = 0.01f * (1.5f + random.Uniform());
+    random.Fill<float>(bias);
+    for (auto& row : quantization)
+      row = {static_cast<int32_t>(random.Below(256) - 128), 0.02f * (1.5f + random.Uniform())};
+  }
+
+  void Pack() {
+    kernels::PackDenseInt8({.weights = weights.const_view(), .scales = scales.data(), .bias = bias.data()},
+                           PackedBytes());
+  }
+
+  kernels::DenseInt8Job JobFor(Matrix<float> out) {
+    Matrix<const int8_t> rows = in.const_view();
+    rows.cols = in_channels_;
+    return {.in = rows, .quantization = quantization.data(), .panels = PackedBytes(), .out = out};
+  }
+
+  GuardedMatrix<int8_t> in, weights;
+  std::vector<float> scales, bias;
+  std::vector<kernels::RowQuantization> quantization;
+
+ private:
+  static constexpr int64_t kDenseInt8Tail = kernels::kDenseInt8Step - 1;
+
+  std::byte* PackedBytes() { return packed.end() - packed_bytes(); }
+  size_t packed_bytes() const {
+    return kernels::PackedDenseInt8Bytes(weights.const_view().rows, weights.const_view().cols);
+  }
+
+  GuardedPages packed;
+  int64_t in_channels_;
+};
+
+}  // namespace earshot::testing
+
+#endif  // EARSHOT_TESTS_KERNELS_DENSE_INT8_TESTING_H_
