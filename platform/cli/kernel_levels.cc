@@ -30,6 +30,11 @@ bool HasWord(const std::string& words, std::string_view word) {
   return padded.find(" " + std::string(word) + " ") != std::string::npos;
 }
 
+std::string Int8AttentionLevel(const std::string& features) {
+  if (!Int8AttentionIsFaster()) return "none that pays: f32 instead";
+  return HasWord(features, "dotprod") ? "NEON dot product" : kernels::SimdTargetName();
+}
+
 }  // namespace
 
 std::string DenseInt8Level(const std::string& features) {
@@ -42,7 +47,7 @@ std::vector<KernelLevel> ChosenKernelLevels(const CpuInfo& cpu) {
   const std::string simd = kernels::SimdTargetName();
   return {{"dense layers, int8", DenseInt8Level(cpu.features)},
           {"norms, activations, attention", simd},
-          {"attention of the encoder, int8", Int8AttentionIsFaster() ? simd : "none that pays: f32 instead"}};
+          {"attention of the encoder, int8", Int8AttentionLevel(cpu.features)}};
 }
 
 }  // namespace earshot::cli

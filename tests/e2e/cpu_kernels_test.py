@@ -15,15 +15,20 @@ from support import BECKETT, BECKETT_WORDS, EMULATOR, TINY, EarshotTest, earshot
 
 DOT, MATRIX, PLAIN = "neondot", "neoni8mm", "neon_mlal"
 
-# What the 8-bit matrix kernels of XNNPACK are called that a CPU must use.
+# How the 8-bit matrix kernels are called that a CPU must use: XNNPACK's, or ours where there are no dot products.
+OUR_DENSE_KERNEL = "MultiplyDenseInt8Neon"
+# The kernels of attention for CPUs with dot products: of the encoder, and of keys and values for a token.
+DOT_ATTENTION = {"MultiplyNeonDot", "MultiplyKeysNeonDot", "SumNeonDot"}
 EXPECTED = {"cortex-a53": PLAIN, "cortex-a72": PLAIN, "cortex-a76": DOT, "cortex-a710": MATRIX, "cortex-a7": PLAIN}
 
 
 def kernel_kind(function):
     """DOT, MATRIX or PLAIN; None for what is no 8-bit matrix kernel."""
+    if OUR_DENSE_KERNEL in function:
+        return PLAIN
     if not re.match(r"xnn_q[ds]8\w*_gemm_", function):
         return None
-    return next((kind for kind in (MATRIX, DOT) if kind in function), PLAIN)
+    return next((kind for kind in (MATRIX, DOT) if kind in function), "XNNPACK's multiply-add")
 
 
 def executed_functions(log):
@@ -49,6 +54,8 @@ class CpuKernels(EarshotTest):
         kinds = collections.Counter(filter(None, map(kernel_kind, functions)))
         print(f"{self.cpu}: {len(functions)} functions ran, 8-bit matrix kernels: {dict(kinds)}")
         self.assertEqual(set(kinds), {EXPECTED[self.cpu]})
+        attention = {name for name in DOT_ATTENTION if any(name in function for function in functions)}
+        self.assertEqual(attention, set() if EXPECTED[self.cpu] == PLAIN else DOT_ATTENTION)
 
     def test_doctor_names_the_level(self):
         report = json.loads(earshot("doctor", TINY, "--json", threads=None).stdout)
