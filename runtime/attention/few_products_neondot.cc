@@ -88,24 +88,26 @@ __attribute__((target("arch=armv8.2-a+dotprod"))) void SumNeonDot(const int16_t*
   for (size_t n = 0; n < kVecs * 4; ++n) vst1q_s32(sums + channel + n * 4, Join(high[n], low[n]));
 }
 
-}  // namespace
+// A query in two bytes a channel.
+struct Factors {
+  int8_t high[kMaxFewChannels];
+  int8_t low[kMaxFewChannels];
+};
 
-__attribute__((target("arch=armv8.2-a+dotprod"))) void MultiplyKeysNeonDot(const int16_t* q,
-                                                                           const ByteRows& rows,
-                                                                           float* sums) {
-  int8_t high_bytes[kMaxFewChannels], low_bytes[kMaxFewChannels];
-  for (int64_t channel = 0; channel < rows.dim; channel += 8) {
-    const Halves halves = Split(vld1q_s16(q + channel));
-    vst1_s8(high_bytes + channel, halves.high);
-    vst1_s8(low_bytes + channel, halves.low);
-  }
+// For heads of kVecs * 16 channels, or of any where kVecs is 0. A known number keeps the factors in
+// registers: half of the instructions.
+template <size_t kVecs>
+__attribute__((target("arch=armv8.2-a+dotprod"))) void MultiplyKeys(const Factors& factors,
+                                                                    const ByteRows& rows, float* sums) {
+  const int64_t dim = kVecs == 0 ? rows.dim : static_cast<int64_t>(kVecs) * 16;
   ForFourRows(rows, [&](int64_t i, const FourRows& four)
                         __attribute__((target("arch=armv8.2-a+dotprod"), always_inline)) {
                           int32x4_t high[4], low[4];
                           for (size_t j = 0; j < 4; ++j) high[j] = low[j] = vdupq_n_s32(0);
-                          for (int64_t channel = 0; channel < rows.dim; channel += 16) {
-                            const int8x16_t high_factor = vld1q_s8(high_bytes + channel),
-                                            low_factor = vld1q_s8(low_bytes + channel);
+#pragma GCC unroll 4
+                          for (int64_t channel = 0; channel < dim; channel += 16) {
+                            const int8x16_t high_factor = vld1q_s8(factors.high + channel),
+                                            low_factor = vld1q_s8(factors.low + channel);
 #pragma GCC unroll 4
                             for (size_t j = 0; j < 4; ++j) {
                               const int8x16_t key = vld1q_s8(four.row[j] + channel);
@@ -117,6 +119,19 @@ __attribute__((target("arch=armv8.2-a+dotprod"))) void MultiplyKeysNeonDot(const
                           const int32x4_t second = vpaddq_s32(Join(high[2], low[2]), Join(high[3], low[3]));
                           vst1q_f32(sums + i, vcvtq_f32_s32(vpaddq_s32(first, second)));
                         });
+}
+
+}  // namespace
+
+void MultiplyKeysNeonDot(const int16_t* q, const ByteRows& rows, float* sums) {
+  Factors factors;
+  for (int64_t channel = 0; channel < rows.dim; channel += 8) {
+    const Halves halves = Split(vld1q_s16(q + channel));
+    vst1_s8(factors.high + channel, halves.high);
+    vst1_s8(factors.low + channel, halves.low);
+  }
+  if (rows.dim == 64) return MultiplyKeys<4>(factors, rows, sums);
+  MultiplyKeys<0>(factors, rows, sums);
 }
 
 void SumValuesNeonDot(const int16_t* weights, const ByteRows& rows, int32_t* sums) {
