@@ -97,8 +97,9 @@ struct Factors {
 // For heads of kVecs * 16 channels, or of any where kVecs is 0. A known number keeps the factors in
 // registers: half of the instructions.
 template <size_t kVecs>
-__attribute__((target("arch=armv8.2-a+dotprod"))) void MultiplyKeys(const Factors& factors,
-                                                                    const ByteRows& rows, float* sums) {
+__attribute__((target("arch=armv8.2-a+dotprod"))) void MultiplyRowsNeonDot(const Factors& factors,
+                                                                           const ByteRows& rows,
+                                                                           float* sums) {
   const int64_t dim = kVecs == 0 ? rows.dim : static_cast<int64_t>(kVecs) * 16;
   ForFourRows(rows, [&](int64_t i, const FourRows& four)
                         __attribute__((target("arch=armv8.2-a+dotprod"), always_inline)) {
@@ -130,8 +131,8 @@ void MultiplyKeysNeonDot(const int16_t* q, const ByteRows& rows, float* sums) {
     vst1_s8(factors.high + channel, halves.high);
     vst1_s8(factors.low + channel, halves.low);
   }
-  if (rows.dim == 64) return MultiplyKeys<4>(factors, rows, sums);
-  MultiplyKeys<0>(factors, rows, sums);
+  if (rows.dim == 64) return MultiplyRowsNeonDot<4>(factors, rows, sums);
+  MultiplyRowsNeonDot<0>(factors, rows, sums);
 }
 
 void SumValuesNeonDot(const int16_t* weights, const ByteRows& rows, int32_t* sums) {
