@@ -13,6 +13,13 @@ constexpr double kWarmDegrees = 80.0;
 
 using Findings = std::vector<Finding>;
 
+// Without them no model can be used, and it is not the models' fault.
+void CheckMatrixKernels(const Examination& machine, Findings& findings) {
+  if (machine.matrix_kernels_error.empty()) return;
+  findings.push_back(
+      {Severity::kProblem, machine.matrix_kernels_error, "in a container or chroot, mount /proc and /sys"});
+}
+
 void CheckModels(const Examination& machine, Findings& findings) {
   if (machine.models.empty()) {
     findings.push_back({Severity::kAdvice, "no model file was found here",
@@ -20,6 +27,7 @@ void CheckModels(const Examination& machine, Findings& findings) {
   }
   for (const ModelCheckup& model : machine.models) {
     if (!model.error.empty()) {
+      if (!machine.matrix_kernels_error.empty()) continue;
       findings.push_back(
           {Severity::kProblem, model.error, "convert it again with the earshot-convert of this release"});
       continue;
@@ -93,6 +101,7 @@ void CheckSystem(const Examination& machine, Findings& findings) {
 
 Findings Diagnose(const Examination& examination) {
   Findings findings;
+  CheckMatrixKernels(examination, findings);
   CheckModels(examination, findings);
   CheckHeat(examination, findings);
   CheckSpeed(examination, findings);

@@ -28,7 +28,8 @@ struct Examination {
   BoardState board;
   std::vector<KernelLevel> kernels;
   size_t default_threads = 1;
-  size_t pointer_bits = 64;  // of this program
+  size_t pointer_bits = 64;          // of this program
+  std::string matrix_kernels_error;  // why none can start; empty if they can
   std::vector<ModelCheckup> models;
 };
 

@@ -18,6 +18,7 @@
 #include "platform/cpu/cores.h"
 #include "platform/cpu/cpu_info.h"
 #include "platform/threads/worker_threads.h"
+#include "runtime/xnnpack/xnnpack_arena.h"
 
 namespace earshot::cli {
 namespace {
@@ -65,6 +66,8 @@ int Run(const Options& options) {
                              .board = ReadBoardState(),
                              .default_threads = WorkerThreads::DefaultCount(),
                              .pointer_bits = 8 * sizeof(void*)};
+  if (const Status start = InitializeXnnpack(); !start.ok())
+    examination.matrix_kernels_error = start.message();
   examination.kernels = ChosenKernelLevels(examination.cpu);
   for (const std::string& path : options.models.empty() ? FindModels() : options.models)
     examination.models.push_back(Examine(path));

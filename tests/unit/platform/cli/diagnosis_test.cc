@@ -54,6 +54,16 @@ TEST_CASE("nothing is wrong with a healthy board", "[diagnosis]") {
   }
 }
 
+TEST_CASE("where no matrix kernel can start it is not the models' fault", "[diagnosis]") {
+  Examination machine = HealthyBoard();
+  machine.matrix_kernels_error = "XNNPACK cannot start";
+  machine.models[0].error = "tiny.earshot: XNNPACK cannot start";
+  const Finding finding = OnlyFinding(machine);
+  CHECK(finding.severity == Severity::kProblem);
+  CHECK_THAT(finding.what, ContainsSubstring("XNNPACK cannot start"));
+  CHECK_THAT(finding.remedy, ContainsSubstring("/sys"));
+}
+
 TEST_CASE("too little memory for a model is a problem", "[diagnosis]") {
   Examination machine = HealthyBoard();
   machine.board.available_memory_bytes = 90'000'000;
