@@ -250,6 +250,8 @@ struct Graph {
   // Shell patterns of the encoder's attention ops, one a layer and in order: those may compute in 8 bits, and
   // be given patterns of heads.
   std::vector<std::string> encoder_attention;
+  // Sequences for which a pass derives from `decode` a method that continues them all in one run; 0: none.
+  int64_t beams = 0;
   std::vector<State> states;
   std::vector<Method> methods;
   MemoryPlan memory_plan;

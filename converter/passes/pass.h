@@ -22,6 +22,7 @@ Status FuseLinearSiblings(ir::Graph& graph);
 Status FuseFeedForward(ir::Graph& graph);
 Status AttendInPlace(ir::Graph& graph);
 Status EliminateDeadNodes(ir::Graph& graph);
+Status AddBeams(ir::Graph& graph);
 
 }  // namespace earshot::passes
 

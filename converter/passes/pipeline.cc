@@ -8,12 +8,13 @@ namespace {
 
 // Order matters where one pass hides a pattern from another: a norm must be folded before an activation hides
 // the layer before it, the scale while q still has a Linear of its own, and a Linear must have its activation
-// before it can be half of a feed-forward layer.
+// before it can be half of a feed-forward layer. What derives a method from another one comes last: two
+// methods share their weights, which no pass rewrites then.
 constexpr Pass kPipeline[] = {
     {"fold batch norm", FoldBatchNorm},           {"fold attention scale", FoldAttentionScale},
     {"fuse activation", FuseActivation},          {"fuse linear siblings", FuseLinearSiblings},
     {"fuse feed-forward", FuseFeedForward},       {"attend in place", AttendInPlace},
-    {"eliminate dead nodes", EliminateDeadNodes},
+    {"eliminate dead nodes", EliminateDeadNodes},   {"add beams", AddBeams},
 };
 
 }  // namespace

@@ -42,11 +42,14 @@ struct TranscribeOptions {
   Task task = Task::kTranscribe;
   bool timestamps = true;  // false: one segment for each window of 30 s, its end being that of the window
 
-  // Tried in order until a window passes the thresholds. 0 is greedy; above, `best_of` samples are drawn and
-  // the one with the highest average log-probability counts. Borrowed during the call; not empty, each finite
-  // and >= 0.
+  // Tried in order until a window passes the thresholds. 0 is the most likely text; above, `best_of` samples
+  // are drawn and the one with the highest average log-probability counts. Borrowed during the call; not
+  // empty, each finite and >= 0.
   std::span<const float> temperatures = kDefaultTemperatures;
   int best_of = 5;
+  // Hypotheses that are followed at temperature 0; 1: greedy. Whisper only; no more than the session's beams
+  // (models/whisper/README.md).
+  int beam_size = 1;
 
   // A window fails whose text, deflated, shrinks by more than this factor (infinity: never), ...
   float compression_ratio_threshold = 2.4f;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "models/common/best_candidates.h"
 #include "models/loops/cache_snapshots.h"
 #include "models/loops/drivers.h"
 #include "models/loops/token_method.h"
@@ -50,31 +51,6 @@ Result<Settings> ReadSettings(const LoopContext& context) {
                        static_cast<long long>(settings.max_tokens), static_cast<long long>(kMaxBeams));
 }
 
-struct Candidate {
-  float score = 0.0f;
-  int64_t beam = 0;
-  int32_t token = 0;
-};
-
-// The best few candidates, best first; the earlier one of equal scores.
-class BestCandidates {
- public:
-  BestCandidates(std::span<Candidate> room) : room_(room) {}
-
-  void Add(const Candidate& candidate) {
-    if (count_ == room_.size() && candidate.score <= room_[count_ - 1].score) return;
-    if (count_ < room_.size()) ++count_;
-    size_t at = count_ - 1;
-    for (; at > 0 && room_[at - 1].score < candidate.score; --at) room_[at] = room_[at - 1];
-    room_[at] = candidate;
-  }
-  std::span<const Candidate> all() const { return room_.first(count_); }
-
- private:
-  std::span<Candidate> room_;
-  size_t count_ = 0;
-};
-
 // Tokens of one hypothesis, the start token first.
 struct Hypothesis {
   float score = 0.0f;
@@ -96,7 +72,7 @@ class BeamSearch {
     EARSHOT_ASSIGN_OR_RETURN(running_, MakeHypotheses(settings_.beams, run));
     EARSHOT_ASSIGN_OR_RETURN(next_, MakeHypotheses(settings_.beams, run));
     EARSHOT_ASSIGN_OR_RETURN(finished_, MakeHypotheses(settings_.beams + 1, run));
-    EARSHOT_ASSIGN_OR_RETURN(candidates_, run.Scratch<Candidate>(2 * settings_.beams));
+    EARSHOT_ASSIGN_OR_RETURN(candidates_, run.Scratch<BeamCandidate>(2 * settings_.beams));
     // Two halves, since a beam may go on in several.
     EARSHOT_ASSIGN_OR_RETURN(
         snapshots_, CacheSnapshots::Create(method_.run(), 2 * settings_.beams, settings_.max_tokens, run));
@@ -170,14 +146,14 @@ class BeamSearch {
     return Status::Ok();
   }
 
-  bool IsFinished(const Candidate& candidate, int64_t step) const {
+  bool IsFinished(const BeamCandidate& candidate, int64_t step) const {
     return candidate.token == settings_.end_of_text || step == settings_.max_tokens;
   }
 
   // Only candidates among the first `beams` may end; the best of old and new ones stay.
-  void Finish(std::span<const Candidate> candidates, int64_t step) {
+  void Finish(std::span<const BeamCandidate> candidates, int64_t step) {
     if (settings_.stops_early && num_finished_ >= settings_.beams) return;
-    for (const Candidate& candidate :
+    for (const BeamCandidate& candidate :
          candidates.first(std::min(candidates.size(), static_cast<size_t>(settings_.beams)))) {
       if (!IsFinished(candidate, step)) continue;
       const float score = candidate.score / LengthNorm(step);
@@ -192,9 +168,9 @@ class BeamSearch {
     }
   }
 
-  void Continue(std::span<const Candidate> candidates, int64_t step) {
+  void Continue(std::span<const BeamCandidate> candidates, int64_t step) {
     int64_t count = 0;
-    for (const Candidate& candidate : candidates) {
+    for (const BeamCandidate& candidate : candidates) {
       if (IsFinished(candidate, step) || count == settings_.beams) continue;
       Hypothesis& hypothesis = next_[static_cast<size_t>(count)];
       Extend(running_[static_cast<size_t>(candidate.beam)], candidate.token, hypothesis);
@@ -222,7 +198,7 @@ class BeamSearch {
   TokenMethod& method_;
   std::span<Hypothesis> running_, next_;
   std::span<Hypothesis> finished_;  // best first
-  std::span<Candidate> candidates_;
+  std::span<BeamCandidate> candidates_;
   CacheSnapshots snapshots_;
   int64_t num_running_ = 0;
   int64_t num_finished_ = 0;

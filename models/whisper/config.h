@@ -12,6 +12,10 @@ constexpr int64_t kMinTextTokens = 16;
 // Of a window that was shortened to save memory: 2 s, so that words fit into it.
 constexpr int64_t kMinAudioFrames = 100;
 
+// Beams of a search, or samples at a temperature, that are decoded side by side: as many as other programs
+// for Whisper search with unless told otherwise.
+constexpr int64_t kMaxBeams = 5;
+
 struct Config {
   int64_t num_mels = 80;
   int64_t vocab_size = 0;  // V

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdio>
 #include <utility>
 
 namespace earshot::whisper {
@@ -67,6 +68,7 @@ Result<EngineNetwork> EngineNetwork::Create(Session session, const Dimensions& d
   EARSHOT_ASSIGN_OR_RETURN(network.decode_, Call::Bind(network.session_, "decode", kDecodeSymbols));
   EARSHOT_RETURN_IF_ERROR(network.FindValues());
   EARSHOT_RETURN_IF_ERROR(network.CheckShapes());
+  if (network.session_.HasMethod(kBeamsMethod)) EARSHOT_RETURN_IF_ERROR(network.FindBeams());
   return network;
 }
 
@@ -86,6 +88,37 @@ Status EngineNetwork::FindValues() {
     value.index = index.value();
   }
   return {};
+}
+
+Status EngineNetwork::FindBeams() {
+  constexpr std::string_view kSymbols[] = {"beams", "position", "end", "frames"};
+  EARSHOT_ASSIGN_OR_RETURN(decode_beams_, Call::Bind(session_, kBeamsMethod, kSymbols));
+  for (const auto& [name, index] :
+       {std::pair<const char*, int*>{"token_ids", &beam_ids_}, {"logits", &beam_logits_}}) {
+    const Result<int> found = session_.FindValue(decode_beams_.method(), name);
+    if (!found.ok()) return AsModelError(found.status());
+    *index = found.value();
+  }
+  encoded_frames_ = 1;
+  SetDecode(1, 0);
+  SetDecodeBeams(1, 0);
+  encoded_frames_ = 0;
+  char name[32], beams_name[48];
+  for (int layer = 0;; ++layer) {
+    std::snprintf(name, sizeof(name), "self_kv_%d", layer);
+    std::snprintf(beams_name, sizeof(beams_name), "beams_%s", name);
+    const Result<int> one = session_.FindValue(decode_.method(), name);
+    if (!one.ok()) break;
+    const Result<int> beams = session_.FindValue(decode_beams_.method(), beams_name);
+    if (!beams.ok()) return AsModelError(beams.status());
+    EARSHOT_ASSIGN_OR_RETURN(const MatrixView one_view, View(decode_, one.value()));
+    EARSHOT_ASSIGN_OR_RETURN(const MatrixView beams_view, View(decode_beams_, beams.value()));
+    EARSHOT_RETURN_IF_ERROR(caches_.AddLayer(one_view, beams_view));
+  }
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView ids, View(decode_beams_, beam_ids_));
+  EARSHOT_RETURN_IF_ERROR(CheckShape("token_ids", ids, DType::kI32, 1, 1));
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView logits, View(decode_beams_, beam_logits_));
+  return CheckShape("logits", logits, DType::kF32, 1, vocab_size_);
 }
 
 Status EngineNetwork::CheckShapes() {
@@ -109,6 +142,11 @@ void EngineNetwork::SetEncode(int64_t mel_frames) {
 void EngineNetwork::SetDecode(int64_t tokens, int64_t position) {
   const int64_t values[] = {tokens, position, position + tokens, encoded_frames_};
   decode_.Set(values);
+}
+
+void EngineNetwork::SetDecodeBeams(int64_t beams, int64_t position) {
+  const int64_t values[] = {beams, position, position * caches_.max_beams() + beams, encoded_frames_};
+  decode_beams_.Set(values);
 }
 
 Result<Matrix<float>> EngineNetwork::MelInput(int64_t mel_frames) {
@@ -142,12 +180,7 @@ Result<std::span<float>> EngineNetwork::Decode(std::span<const int32_t> tokens, 
                          static_cast<long long>(num_tokens), static_cast<long long>(position),
                          static_cast<long long>(max_text_tokens_));
   }
-  for (const int32_t token : tokens) {
-    if (token < 0 || token >= vocab_size_) {
-      return Status::Error(StatusCode::kInvalidArgument, "decode: token %d is not in the vocabulary of %lld",
-                           token, static_cast<long long>(vocab_size_));
-    }
-  }
+  EARSHOT_RETURN_IF_ERROR(CheckTokens(tokens));
   SetDecode(num_tokens, position);
   EARSHOT_ASSIGN_OR_RETURN(const MatrixView ids, View(decode_, token_ids_));
   for (int64_t row = 0; row < num_tokens; ++row)
@@ -155,6 +188,52 @@ Result<std::span<float>> EngineNetwork::Decode(std::span<const int32_t> tokens, 
   EARSHOT_RETURN_IF_ERROR(session_.Run(decode_.method(), decode_.symbols()));
   EARSHOT_ASSIGN_OR_RETURN(const MatrixView logits, View(decode_, logits_));
   return std::span(logits.As<float>().data, static_cast<size_t>(vocab_size_));
+}
+
+Status EngineNetwork::CheckTokens(std::span<const int32_t> tokens) const {
+  for (const int32_t token : tokens) {
+    if (token >= 0 && token < vocab_size_) continue;
+    return Status::Error(StatusCode::kInvalidArgument, "decode: token %d is not in the vocabulary of %lld",
+                         token, static_cast<long long>(vocab_size_));
+  }
+  return Status::Ok();
+}
+
+Status EngineNetwork::BeginBeams(int64_t beams, int64_t tokens) {
+  if (beams < 1 || beams > max_beams() || tokens < 0 || tokens > max_text_tokens_) {
+    return Status::Error(StatusCode::kInvalidArgument, "%lld beams after %lld tokens; at most %lld and %lld",
+                         static_cast<long long>(beams), static_cast<long long>(tokens),
+                         static_cast<long long>(max_beams()), static_cast<long long>(max_text_tokens_));
+  }
+  num_beams_ = beams;
+  caches_.Spread(beams, tokens);
+  return Status::Ok();
+}
+
+Result<Matrix<float>> EngineNetwork::DecodeBeams(std::span<const int32_t> tokens, int64_t position) {
+  const int64_t beams = std::ssize(tokens);
+  if (encoded_frames_ == 0 || beams < 1 || beams > num_beams_ || position < 0 ||
+      position >= max_text_tokens_) {
+    return Status::Error(StatusCode::kInvalidArgument, "decode: %lld of %lld beams at position %lld",
+                         static_cast<long long>(beams), static_cast<long long>(num_beams_),
+                         static_cast<long long>(position));
+  }
+  EARSHOT_RETURN_IF_ERROR(CheckTokens(tokens));
+  SetDecodeBeams(beams, position);
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView ids, View(decode_beams_, beam_ids_));
+  for (int64_t row = 0; row < beams; ++row) *ids.As<int32_t>().Row(row) = tokens[static_cast<size_t>(row)];
+  EARSHOT_RETURN_IF_ERROR(session_.Run(decode_beams_.method(), decode_beams_.symbols()));
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView logits, View(decode_beams_, beam_logits_));
+  return logits.As<float>();
+}
+
+Status EngineNetwork::ReorderBeams(std::span<const int32_t> parents, int64_t begin, int64_t end) {
+  const bool fits =
+      std::ssize(parents) <= num_beams_ && begin >= 0 && end <= max_text_tokens_ &&
+      std::ranges::all_of(parents, [&](int32_t parent) { return parent >= 0 && parent < num_beams_; });
+  if (!fits) return Status::Error(StatusCode::kInvalidArgument, "beams cannot be reordered like that");
+  caches_.Reorder(parents, begin, end);
+  return Status::Ok();
 }
 
 Result<Matrix<const float>> EngineNetwork::EncoderOutput() const {

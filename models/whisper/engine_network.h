@@ -7,11 +7,16 @@
 #include <span>
 #include <string_view>
 
+#include "models/whisper/beam_caches.h"
 #include "models/whisper/dimensions.h"
 #include "models/whisper/network.h"
 #include "runtime/engine/session.h"
 
 namespace earshot::whisper {
+
+// The method for beams; a session may leave it out (SessionOptions::unused_methods), and models made before
+// it was there lack it.
+constexpr std::string_view kBeamsMethod = "decode_beams";
 
 // Owns the session. Movable. Threads: one call at a time.
 class EngineNetwork final : public Network {
@@ -28,6 +33,10 @@ class EngineNetwork final : public Network {
   Result<Matrix<float>> MelInput(int64_t mel_frames) override;
   Status Encode(int64_t mel_frames) override;
   Result<std::span<float>> Decode(std::span<const int32_t> tokens, int64_t position) override;
+  int64_t max_beams() const override { return caches_.max_beams(); }
+  Status BeginBeams(int64_t beams, int64_t tokens) override;
+  Result<Matrix<float>> DecodeBeams(std::span<const int32_t> tokens, int64_t position) override;
+  Status ReorderBeams(std::span<const int32_t> parents, int64_t begin, int64_t end) override;
 
   // [S, d] f32 of the last Encode.
   Result<Matrix<const float>> EncoderOutput() const;
@@ -56,6 +65,9 @@ class EngineNetwork final : public Network {
   EngineNetwork(Session session, const Dimensions& dimensions);
   Status FindValues();
   Status CheckShapes();
+  Status FindBeams();
+  void SetDecodeBeams(int64_t beams, int64_t position);
+  Status CheckTokens(std::span<const int32_t> tokens) const;
   void SetEncode(int64_t mel_frames);
   void SetDecode(int64_t tokens, int64_t position);
   Result<MatrixView> View(const Call& call, int value) const {
@@ -67,7 +79,10 @@ class EngineNetwork final : public Network {
   int64_t max_text_tokens_;
   int64_t max_mel_frames_;
   int64_t num_mels_;
-  Call encode_, decode_;
+  Call encode_, decode_, decode_beams_;
+  BeamCaches caches_;
+  int64_t num_beams_ = 0;  // begun
+  int beam_ids_ = -1, beam_logits_ = -1;
   int mel_ = -1, encoder_output_ = -1, token_ids_ = -1, logits_ = -1;  // values
   int64_t encoded_frames_ = 0;                                         // S of the last window; 0: none
 };

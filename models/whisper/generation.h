@@ -6,6 +6,7 @@
 #include <span>
 
 #include "models/common/random.h"
+#include "models/common/sampling.h"
 #include "models/common/token_list.h"
 #include "models/whisper/logit_rules.h"
 #include "models/whisper/network.h"
@@ -33,11 +34,35 @@ struct Generation {
   bool truncated = false;  // stopped at max_tokens
   bool cancelled = false;
 
+  // Begins anew, in the same memory.
+  void Clear() {
+    *this = {.tokens = tokens};
+    tokens.Clear();
+  }
+  // Becomes equal to another one, whose memory it does not share.
+  void Assign(const Generation& other) {
+    const TokenList own = tokens;
+    *this = other;
+    tokens = own;
+    tokens.Clear();
+    tokens.AppendAndForget(other.tokens.tokens());
+  }
+
   // As the paper's implementation counts: one more token than there are, for end-of-text.
   float AvgLogprob() const { return static_cast<float>(sum_logprob / static_cast<double>(num_tokens + 1)); }
   // What the best of several samples is chosen by: there it does not count.
   double Rank() const { return sum_logprob / static_cast<double>(num_tokens > 0 ? num_tokens : 1); }
 };
+
+inline bool ShouldStop(const Sink& sink) {
+  return sink.should_stop != nullptr && sink.should_stop(sink.context);
+}
+
+// Cuts a loop at the end off, so that its phrase stands there once; true if there was one.
+bool CutLoop(const Vocabulary& vocabulary, TokenList& tokens);
+
+// Takes the token that was chosen into the generation; false if that ends it.
+bool Take(const GenerationRequest& request, const SampledToken& chosen, Generation& generation);
 
 // Chooses tokens until end-of-text, max_tokens, a loop, or a wish to stop. `logits`: those that follow the
 // prompt, in the memory that network.Decode returns; they are overwritten. The cache keeps the prompt, so

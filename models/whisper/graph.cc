@@ -368,7 +368,8 @@ Result<ir::Graph> BuildGraph(const Config& config, ir::WeightSource& weights, Mo
   graph.encoder_attention = {"encoder.*.self_attention.attend"};  // most of the encoder's time is spent there
   graph.int8_convolutions = {"encoder.conv*"};                    // both at once cost nothing measurable
   graph.int8_states = {"cross_kv_*"};                             // read with every token
-  graph.f16_states = {"self_kv_*", "cross_kv_*"};
+  graph.f16_states = {"self_kv_*", "beams_self_kv_*", "cross_kv_*"};
+  graph.beams = kMaxBeams;
   graph.metadata = std::move(card.metadata);
   graph.tokenizer = std::move(card.tokenizer);
   graph.generation = std::move(card.generation);

@@ -32,6 +32,19 @@ class Network {
   // or they leave the cache.
   virtual Result<std::span<float>> Decode(std::span<const int32_t> tokens, int64_t position) = 0;
 
+  // Sequences that DecodeBeams can continue side by side; 0: none.
+  virtual int64_t max_beams() const = 0;
+
+  // Begins so many beams, all with the first `tokens` of the cache of Decode.
+  virtual Status BeginBeams(int64_t beams, int64_t tokens) = 0;
+
+  // Appends tokens[b] to beam b, all of which hold `position` tokens, and returns the logits [beams, V] that
+  // follow, on the terms of Decode. There may be fewer tokens than beams began: the last ones rest.
+  virtual Result<Matrix<float>> DecodeBeams(std::span<const int32_t> tokens, int64_t position) = 0;
+
+  // Beam b goes on as parents[b] stood before the call. Beams differ in the tokens [begin, end) only.
+  virtual Status ReorderBeams(std::span<const int32_t> parents, int64_t begin, int64_t end) = 0;
+
  protected:
   ~Network() = default;
 };

@@ -49,6 +49,7 @@ Status CheckOptions(const TranscribeOptions& options) {
     if (!std::isfinite(temperature) || temperature < 0) return error("a temperature must be 0 or more");
   }
   if (options.best_of < 1) return error("best_of must be 1 or more");
+  if (options.beam_size < 1) return error("beam_size must be 1 or more");
   if (options.margin_ms < 0) return error("margin_ms must be 0 or more");
   if (options.max_attempt_lengths < 1) return error("max_attempt_lengths must be 1 or more");
   if (options.max_new_tokens < 0) return error("max_new_tokens must be 0 (the model's usual) or more");
@@ -162,6 +163,11 @@ Status Transcriber::Run(Network& network, const AudioSource& audio, const Transc
   summary = {};
   int32_t language_token = kNoToken;
   EARSHOT_RETURN_IF_ERROR(CheckArguments(audio, options, language_token));
+  if (options.beam_size > std::max<int64_t>(1, network.max_beams())) {
+    return Status::Error(
+        StatusCode::kInvalidArgument, "a beam size of %d: this model, or this session, has room for %lld",
+        options.beam_size, static_cast<long long>(std::max<int64_t>(1, network.max_beams())));
+  }
   summary.audio_ms = audio.total_samples / kSamplesPerMs;
   features_.Reset();
   previous_.Clear();

@@ -45,15 +45,17 @@ Result<WindowDecoder> WindowDecoder::Create(const DecoderTables& tables, Arena& 
   auto* ratio_memory = arena.AllocateArray<std::byte>(CompressionRatio::kWorkspaceBytes);
   auto* text = arena.AllocateArray<char>(text_bytes);
   auto* logits = arena.AllocateArray<float>(vocab_size);
+  const BeamSearch beams = BeamSearch::Create(tables.max_text_tokens, arena);
   constexpr size_t kNumLists = 4;
   auto* tokens = arena.AllocateArray<int32_t>(kNumLists * max_tokens);
-  if (ratio_memory == nullptr || text == nullptr || logits == nullptr || tokens == nullptr) {
+  if (arena.required_bytes() > arena.capacity_bytes()) {
     return Status::Error(StatusCode::kOutOfMemory, "window decoder: %zu bytes given, %zu needed",
                          arena.capacity_bytes(), arena.required_bytes());
   }
   EARSHOT_ASSIGN_OR_RETURN(const CompressionRatio ratio,
                            CompressionRatio::Create({ratio_memory, CompressionRatio::kWorkspaceBytes}));
   WindowDecoder decoder(tables, ratio);
+  decoder.beams_ = beams;
   decoder.text_ = {text, text_bytes};
   decoder.prompt_logits_ = {logits, vocab_size};
   const auto list = [&](size_t index) {
@@ -128,18 +130,46 @@ Status WindowDecoder::Attempt(Request& request, float temperature) {
       .temperature = temperature,
       .stop_loops = options.stop_loops,
   };
+  std::ranges::copy(prompt_logits_, request.logits.begin());
+  if (temperature == 0 && options.beam_size > 1) {
+    EARSHOT_RETURN_IF_ERROR(
+        beams_.Search(generation, request.network, request.logits, options.beam_size, current_));
+    Keep(request, true);
+    return {};
+  }
   const int samples = temperature > 0 ? options.best_of : 1;
-  for (int sample = 0; sample < samples; ++sample) {
+  return samples > 1 && request.network.max_beams() > 1 ? SampleSideBySide(request, generation, samples)
+                                                        : SampleOneByOne(request, generation, samples);
+}
+
+// Counts current_, which becomes candidate_ if it is better or the first one.
+void WindowDecoder::Keep(Request& request, bool is_first) {
+  request.transcript.tokens_chosen += current_.num_tokens;
+  request.transcript.cancelled |= current_.cancelled;
+  if (is_first || (!current_.cancelled && current_.Rank() > candidate_.Rank()))
+    std::swap(current_, candidate_);
+}
+
+Status WindowDecoder::SampleOneByOne(Request& request, const GenerationRequest& generation, int samples) {
+  for (int sample = 0; sample < samples && !request.transcript.cancelled; ++sample) {
     std::ranges::copy(prompt_logits_, request.logits.begin());
     EARSHOT_RETURN_IF_ERROR(Generate(generation, request.network, request.logits, request.random, current_));
-    request.transcript.tokens_chosen += current_.num_tokens;
     if (current_.looped) ++request.transcript.loops_stopped;
-    const bool cancelled = current_.cancelled;
-    if (sample == 0 || (!cancelled && current_.Rank() > candidate_.Rank())) std::swap(current_, candidate_);
-    if (cancelled) {
-      request.transcript.cancelled = true;
-      break;
-    }
+    Keep(request, sample == 0);
+  }
+  return {};
+}
+
+Status WindowDecoder::SampleSideBySide(Request& request, const GenerationRequest& generation, int samples) {
+  for (int begin = 0; begin < samples && !request.transcript.cancelled;) {
+    const int64_t count = std::min<int64_t>(samples - begin, request.network.max_beams());
+    std::ranges::copy(prompt_logits_, request.logits.begin());
+    SampleResult result = {.best = current_};
+    EARSHOT_RETURN_IF_ERROR(
+        beams_.Sample(generation, request.network, request.logits, count, request.random, result));
+    request.transcript.loops_stopped += result.loops;
+    Keep(request, begin == 0);
+    begin += static_cast<int>(count);
   }
   return {};
 }

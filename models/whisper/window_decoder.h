@@ -9,6 +9,7 @@
 #include "models/common/random.h"
 #include "models/common/token_decoder.h"
 #include "models/common/token_list.h"
+#include "models/whisper/beam_search.h"
 #include "models/whisper/fallback.h"
 #include "models/whisper/generation.h"
 #include "models/whisper/logit_rules.h"
@@ -81,6 +82,9 @@ class WindowDecoder {
   Status Prefill(Request& request);
   Status Run(Request& request, std::span<const int32_t> tokens);
   Status Attempt(Request& request, float temperature);
+  Status SampleOneByOne(Request& request, const GenerationRequest& generation, int samples);
+  Status SampleSideBySide(Request& request, const GenerationRequest& generation, int samples);
+  void Keep(Request& request, bool is_first);
   Result<AttemptScore> Score(const Generation& generation, float no_speech_prob);
 
   DecoderTables tables_;
@@ -88,6 +92,7 @@ class WindowDecoder {
   std::span<char> text_;
   std::span<float> prompt_logits_;  // [V], kept for further attempts
   TokenList prompt_;
+  BeamSearch beams_;
   Generation current_, candidate_, kept_;  // being generated, best sample of the attempt, best attempt
 };
 

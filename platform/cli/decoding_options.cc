@@ -64,6 +64,13 @@ void AddDecodingOptions(CLI::App& command, DecodingOptions& decoding) {
       ->check(CheckTemperature)
       ->group(kGroup);
   command.add_flag("--no-fallback", decoding.no_fallback, "try only the first temperature")->group(kGroup);
+  command
+      .add_option("--beam-size", options.beam_size,
+                  "hypotheses followed at temperature 0, up to 5; 1 takes the most likely token each time")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 5).description(""))
+      ->group(kGroup);
   command.add_option("--best-of", options.best_of, "samples drawn at temperatures above 0")
       ->type_name("N")
       ->capture_default_str()

@@ -77,6 +77,27 @@ Result<OpSetup> MakeOpSetup(const Program& program, const fb::Method& method, co
   return setup;
 }
 
+bool IsUsed(const fb::Method& method, const SessionOptions& options) {
+  return std::ranges::find(options.unused_methods, method.name()->string_view()) ==
+         options.unused_methods.end();
+}
+
+// Of the states, up to the last one that a method uses.
+uint64_t StateBytes(const Program& program, const SessionOptions& options) {
+  if (options.unused_methods.empty()) return program.model().memory_plan()->state_bytes();
+  uint64_t bytes = 0;
+  for (const fb::Method* method : *program.model().methods()) {
+    if (!IsUsed(*method, options)) continue;
+    for (const fb::Value* value : *method->values()) {
+      if (value->kind() != fb::ValueKind::State) continue;
+      const fb::State& state = *program.model().states()->Get(static_cast<uoffset_t>(value->state()));
+      const uint64_t elements = uint64_t{state.rows()} * state.cols();
+      bytes = std::max(bytes, state.offset_bytes() + DTypeBytes(static_cast<DType>(state.dtype()), elements));
+    }
+  }
+  return bytes;
+}
+
 Status InOp(const Status& status, const fb::Method& method, uoffset_t index) {
   const fb::Op& op = *method.ops()->Get(index);
   return status.WithContext("%s op %u \"%s\"", method.name()->c_str(), index,
@@ -153,17 +174,16 @@ class SessionImpl {
   Status Run(int method, std::span<const int64_t> symbols);
   Result<MatrixView> View(int method, int value, std::span<const int64_t> symbols) const;
   Status CheckSymbols(int method, std::span<const int64_t> symbols) const;
-  void ResetStates() {
-    std::memset(blocks_.states, 0, BlockBytes(program_.model().memory_plan()->state_bytes()));
-  }
+  void ResetStates() { std::memset(blocks_.states, 0, state_bytes_); }
 
+  bool HasMethod(int method) const { return methods_[static_cast<size_t>(method)].method != nullptr; }
   const Program& program() const { return program_; }
   const MemoryRequirements& used() const { return used_; }
   const PackedWeights& packed_weights() const { return packed_weights_; }
 
  private:
   struct MethodSlot {
-    const fb::Method* method = nullptr;
+    const fb::Method* method = nullptr;  // nullptr: left out
     std::span<ValueSlot> values;
     std::span<OpSlot> ops;
   };
@@ -175,6 +195,7 @@ class SessionImpl {
   SessionOptions options_;
   PackedWeights packed_weights_;
   MemoryBlocks blocks_;
+  size_t state_bytes_ = 0;
   std::span<std::byte> workspace_;
   std::span<MethodSlot> methods_;
   MemoryRequirements used_;
@@ -183,12 +204,11 @@ class SessionImpl {
 };
 
 Status SessionImpl::Create(const MemoryRequirements& needed, Arena& arena) {
-  const fb::MemoryPlan& plan = *program_.model().memory_plan();
   blocks_.activations = static_cast<std::byte*>(arena.Allocate(needed.activation_bytes));
   blocks_.io = static_cast<std::byte*>(arena.Allocate(needed.io_bytes));
   auto* workspace = static_cast<std::byte*>(arena.Allocate(needed.workspace_bytes));
-  const size_t state_bytes = BlockBytes(plan.state_bytes());
-  blocks_.states = static_cast<std::byte*>(arena.Allocate(state_bytes));
+  state_bytes_ = BlockBytes(StateBytes(program_, options_));
+  blocks_.states = static_cast<std::byte*>(arena.Allocate(state_bytes_));
   const uoffset_t num_methods = program_.model().methods()->size();
   auto* methods = arena.AllocateArray<MethodSlot>(num_methods);
   if (workspace == nullptr || blocks_.states == nullptr || methods == nullptr) {
@@ -199,11 +219,13 @@ Status SessionImpl::Create(const MemoryRequirements& needed, Arena& arena) {
     ResetStates();
     std::memset(blocks_.io, 0, needed.io_bytes);
   }
-  std::uninitialized_default_construct_n(methods, num_methods);
+  std::uninitialized_value_construct_n(methods, num_methods);
   methods_ = {methods, num_methods};
   for (uoffset_t i = 0; i < num_methods; ++i) {
-    EARSHOT_RETURN_IF_ERROR(CreateMethod(*program_.model().methods()->Get(i), arena, methods_[i]));
+    const fb::Method& method = *program_.model().methods()->Get(i);
+    if (IsUsed(method, options_)) EARSHOT_RETURN_IF_ERROR(CreateMethod(method, arena, methods_[i]));
   }
+  options_.unused_methods = {};
   return Status::Ok();
 }
 
@@ -239,6 +261,8 @@ Status SessionImpl::CheckSymbols(int method, std::span<const int64_t> symbols) c
   if (method < 0 || static_cast<size_t>(method) >= methods_.size()) {
     return Status::Error(StatusCode::kInvalidArgument, "there is no method %d", method);
   }
+  if (methods_[static_cast<size_t>(method)].method == nullptr)
+    return Status::Error(StatusCode::kInvalidArgument, "method %d was left out of this session", method);
   const auto& declared = *methods_[static_cast<size_t>(method)].method->symbols();
   if (symbols.size() != declared.size()) {
     return Status::Error(StatusCode::kInvalidArgument, "%zu symbol values were given, the method has %u",
@@ -313,10 +337,10 @@ Result<MemoryRequirements> Session::Measure(const Program& program, const Sessio
   Measurement sum;
   Arena& persistent = sum.persistent;
   persistent.AllocateArray<SessionImpl>(1);
-  persistent.Allocate(BlockBytes(plan.state_bytes()));
+  persistent.Allocate(BlockBytes(StateBytes(program, options)));
   persistent.Allocate(program.model().methods()->size() * 64);
   for (const fb::Method* method : *program.model().methods()) {
-    EARSHOT_RETURN_IF_ERROR(MeasureMethod(program, *method, options, sum));
+    if (IsUsed(*method, options)) EARSHOT_RETURN_IF_ERROR(MeasureMethod(program, *method, options, sum));
   }
   return MemoryRequirements{.weights_bytes = program.file().size(),
                             .packed_file_bytes = options.packed_weights.file().size(),
@@ -357,6 +381,11 @@ Session& Session::operator=(Session&& other) noexcept {
 
 Session::~Session() {
   if (impl_ != nullptr) impl_->~SessionImpl();
+}
+
+bool Session::HasMethod(std::string_view name) const {
+  const int index = impl_->program().FindMethod(name);
+  return index >= 0 && impl_->HasMethod(index);
 }
 
 Result<int> Session::FindValue(int method, std::string_view name) const {

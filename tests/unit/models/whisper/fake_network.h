@@ -48,6 +48,37 @@ class FakeNetwork final : public Network {
     return std::span(logits_);
   }
 
+  int64_t max_beams() const override { return beams_room; }
+  Status BeginBeams(int64_t beams, int64_t tokens) override {
+    if (tokens > std::ssize(context_)) return Status::Error(StatusCode::kInvalidArgument, "no such prompt");
+    const std::vector<int32_t> prompt(context_.begin(), context_.begin() + tokens);
+    beams_.assign(static_cast<size_t>(beams), prompt);
+    return {};
+  }
+  Result<Matrix<float>> DecodeBeams(std::span<const int32_t> tokens, int64_t position) override {
+    ++beam_steps;
+    beam_logits_.assign(tokens.size() * token::kSize, 0.0f);
+    for (size_t beam = 0; beam < tokens.size(); ++beam) {
+      if (std::ssize(beams_.at(beam)) < position)
+        return Status::Error(StatusCode::kInvalidArgument, "a gap in the cache of a beam");
+      beams_[beam].resize(static_cast<size_t>(position));
+      beams_[beam].push_back(tokens[beam]);
+      speech_(beams_[beam], windows - 1, std::span(beam_logits_).subspan(beam * token::kSize, token::kSize));
+    }
+    return Matrix<float>{beam_logits_.data(), std::ssize(tokens), token::kSize, token::kSize};
+  }
+  Status ReorderBeams(std::span<const int32_t> parents, int64_t begin, int64_t end) override {
+    const std::vector<std::vector<int32_t>> old = beams_;
+    for (size_t beam = 0; beam < parents.size(); ++beam) {
+      const std::vector<int32_t>& parent = old.at(static_cast<size_t>(parents[beam]));
+      beams_[beam].resize(static_cast<size_t>(end));
+      std::copy(parent.begin() + begin, parent.begin() + end, beams_[beam].begin() + begin);
+    }
+    return {};
+  }
+
+  int64_t beams_room = 0;
+  int beam_steps = 0;
   std::vector<std::vector<int32_t>> prompts;  // contexts after each run that began with a control token
   std::vector<int64_t> encoded_frames;        // of mel, a run each
   int windows = 0;
@@ -58,6 +89,8 @@ class FakeNetwork final : public Network {
  private:
   Speech speech_;
   std::vector<int32_t> context_;
+  std::vector<std::vector<int32_t>> beams_;
+  std::vector<float> beam_logits_;
   std::vector<float> logits_ = std::vector<float>(token::kSize);
 };
 

@@ -276,6 +276,7 @@ TEST_CASE("impossible options are refused, with the reason") {
   CHECK(code(english, {.temperatures = none_finite}) == StatusCode::kInvalidArgument);
   CHECK(code(english, {.temperatures = negative}) == StatusCode::kInvalidArgument);
   CHECK(code(english, {.best_of = 0}) == StatusCode::kInvalidArgument);
+  CHECK(code(english, {.beam_size = 0}) == StatusCode::kInvalidArgument);
   CHECK(code(english, {.max_new_tokens = -1}) == StatusCode::kInvalidArgument);
   CHECK(code(english, {.margin_ms = -1}) == StatusCode::kInvalidArgument);
   CHECK(code(english, {.max_attempt_lengths = 0}) == StatusCode::kInvalidArgument);
@@ -284,6 +285,18 @@ TEST_CASE("impossible options are refused, with the reason") {
   CHECK(std::string(unknown.message()).find("klingon") != std::string::npos);
   CHECK(english.Run(network, -1).code() == StatusCode::kInvalidArgument);
   CHECK(network.windows == 0);
+}
+
+TEST_CASE("more beams than there is room for are refused, with the number") {
+  FakeNetwork network(Script({{kA}, {kA}}));
+  Harness english;
+  CHECK(english.Run(network, Seconds(1), {.beam_size = 2}).code() == StatusCode::kInvalidArgument);
+  network.beams_room = 4;
+  CHECK(english.Run(network, Seconds(1), {.beam_size = 4}).ok());
+  CHECK(network.beam_steps > 0);
+  const Status status = english.Run(network, Seconds(1), {.beam_size = 5});
+  CHECK(status.code() == StatusCode::kInvalidArgument);
+  CHECK(std::string(status.message()).find("room for 4") != std::string::npos);
 }
 
 TEST_CASE("only the audio and a margin are encoded, up to a whole window") {

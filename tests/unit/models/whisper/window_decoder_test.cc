@@ -170,6 +170,25 @@ TEST_CASE("no attempt begins when the window has had its share of tokens") {
   CHECK(decoder.Decode(network, options).attempts == 1);
 }
 
+TEST_CASE("samples take turns of the network together where it has room for beams") {
+  Decoder decoder({.multilingual = false});
+  FakeNetwork network([](std::span<const int32_t>, int, std::span<float> logits) {
+    logits[token::kEndOfText] = -std::numeric_limits<float>::infinity();
+  });
+  network.beams_room = 2;
+  const float temperatures[] = {0.8f};
+  const WindowTranscript transcript = decoder.Decode(network, {.timestamps = false,
+                                                               .temperatures = temperatures,
+                                                               .best_of = 5,
+                                                               .compression_ratio_threshold = 1e9f,
+                                                               .stop_loops = false,
+                                                               .max_new_tokens = 10});
+  CHECK(transcript.tokens_chosen == 10 * 3);  // two, two and one
+  CHECK(network.steps == 2);                  // the prompt
+  CHECK(network.beam_steps == 9 * 3);
+  CHECK(decoder.tokens.size() == 10);
+}
+
 TEST_CASE("a repetitive greedy text gives way to a sample") {
   Decoder decoder({.multilingual = false});
   // Greedily " one" for ever. At temperature 2 the sequence ends soon: 30 to 29.3 is 1 to 0.7.

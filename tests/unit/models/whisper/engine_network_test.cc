@@ -1,0 +1,169 @@
+// The network on the engine: beams say what each of them would say alone.
+#include "models/whisper/engine_network.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "runtime/memory/arena.h"
+#include "tests/support/exercise_model.h"
+#include "tests/support/synthetic_whisper.h"
+#include "tests/unit/models/whisper/aligned_memory.h"
+
+namespace earshot::whisper {
+namespace {
+
+using Tokens = std::vector<int32_t>;
+constexpr std::string_view kUnused[] = {kBeamsMethod};
+
+// Sizes of the synthetic Whisper, whose tokenizer is too small for whole transcriptions.
+Dimensions SyntheticDimensions() {
+  const Config config = test::MakeSyntheticWhisper().config;
+  Dimensions dimensions;
+  dimensions.max_mel_frames = 2 * config.max_audio_frames;
+  dimensions.log_mel.num_mels = static_cast<int>(config.num_mels);
+  dimensions.tables.vocabulary.size = config.vocab_size;
+  dimensions.tables.max_text_tokens = config.max_text_tokens;
+  return dimensions;
+}
+
+class Loaded {
+ public:
+  explicit Loaded(DType weights, const SessionOptions& options = {})
+      : bytes_(test::ConvertSyntheticWhisper(weights)), file_(bytes_.size()) {
+    std::memcpy(file_.bytes().data(), bytes_.data(), bytes_.size());
+    program_.emplace(Program::Load(file_.bytes()).value());
+    needed = Session::Measure(*program_, options).value();
+    memory_.emplace(needed.total_bytes());
+    Arena arena(memory_->bytes());
+    Session session = Session::Create(*program_, arena, options).value();
+    network.emplace(EngineNetwork::Create(std::move(session), SyntheticDimensions()).value());
+  }
+
+  void Encode() {
+    const int64_t frames = network->max_mel_frames();
+    const Matrix<float> mel = network->MelInput(frames).value();
+    for (int64_t t = 0; t < frames; ++t) {
+      for (int64_t c = 0; c < mel.cols; ++c)
+        mel.Row(t)[c] = std::sin(0.7f * static_cast<float>(t * mel.cols + c));
+    }
+    REQUIRE(network->Encode(frames).ok());
+  }
+
+  // What follows the tokens, by the method for one sequence.
+  std::vector<float> Alone(const Tokens& prompt, const Tokens& tokens) {
+    REQUIRE(network->Decode(prompt, 0).ok());
+    int64_t position = std::ssize(prompt);
+    std::span<float> logits;
+    for (const int32_t token : tokens) logits = network->Decode({&token, 1}, position++).value();
+    return {logits.begin(), logits.end()};
+  }
+
+ private:
+  std::vector<std::byte> bytes_;
+  AlignedMemory file_;
+  std::optional<Program> program_;
+  std::optional<AlignedMemory> memory_;
+
+ public:
+  MemoryRequirements needed;
+  std::optional<EngineNetwork> network;
+};
+
+void CheckSame(const Matrix<float>& logits, int64_t row, const std::vector<float>& alone) {
+  for (size_t v = 0; v < alone.size(); ++v) {
+    // The orders of f32 sums may differ between one row and several.
+    const float difference = std::fabs(logits.Row(row)[v] - alone[v]);
+    CHECK(difference <= 1e-4f * std::max(1.0f, std::fabs(alone[v])));
+  }
+}
+
+// Appends tokens to the sequences, decodes, and compares each beam with its sequence alone.
+void Step(Loaded& loaded, const Tokens& prompt, const Tokens& tokens, std::vector<Tokens>& sequences) {
+  const int64_t position = std::ssize(prompt) + std::ssize(sequences[0]);
+  for (size_t beam = 0; beam < tokens.size(); ++beam) sequences[beam].push_back(tokens[beam]);
+  const Result<Matrix<float>> run = loaded.network->DecodeBeams(tokens, position);
+  REQUIRE(run.ok());
+  REQUIRE(run->rows == std::ssize(tokens));
+  REQUIRE(run->cols == loaded.network->vocab_size());
+  std::vector<std::vector<float>> rows;
+  for (int64_t row = 0; row < run->rows; ++row) rows.emplace_back(run->Row(row), run->Row(row) + run->cols);
+  for (size_t beam = 0; beam < tokens.size(); ++beam) {
+    const Matrix<float> got = {rows[beam].data(), 1, run->cols, run->cols};
+    CheckSame(got, 0, loaded.Alone(prompt, sequences[beam]));
+  }
+}
+
+TEST_CASE("beams give the logits of one sequence after the other, reordered or not") {
+  const DType weights = GENERATE(DType::kF32, DType::kI8);
+  Loaded loaded(weights);
+  loaded.Encode();
+  EngineNetwork& network = *loaded.network;
+  REQUIRE(network.max_beams() == kMaxBeams);
+  const Tokens prompt = {3};
+  REQUIRE(network.Decode(prompt, 0).ok());
+  REQUIRE(network.BeginBeams(4, std::ssize(prompt)).ok());
+  std::vector<Tokens> sequences(4);
+  Step(loaded, prompt, {5, 6, 7, 8}, sequences);
+  Step(loaded, prompt, {9, 9, 10, 11}, sequences);
+
+  const Tokens parents = {2, 0, 0};
+  REQUIRE(network.ReorderBeams(parents, std::ssize(prompt), std::ssize(prompt) + 2).ok());
+  sequences = {sequences[2], sequences[0], sequences[0]};
+  Step(loaded, prompt, {1, 2, 3}, sequences);
+  const Tokens shuffled = {1, 2, 0};
+  REQUIRE(network.ReorderBeams(shuffled, std::ssize(prompt), std::ssize(prompt) + 3).ok());
+  sequences = {sequences[1], sequences[2], sequences[0]};
+  // The last beam rests.
+  sequences.pop_back();
+  Step(loaded, prompt, {4, 5}, sequences);
+}
+
+TEST_CASE("impossible beams are refused") {
+  Loaded loaded(DType::kF32);
+  EngineNetwork& network = *loaded.network;
+  const Tokens one = {1}, three = {1, 2, 3}, unknown = {1, 1 << 20};
+  CHECK(network.DecodeBeams(one, 0).status().code() == StatusCode::kInvalidArgument);  // nothing encoded
+  loaded.Encode();
+  CHECK(network.DecodeBeams(one, 0).status().code() == StatusCode::kInvalidArgument);  // none begun
+  CHECK(network.BeginBeams(0, 0).code() == StatusCode::kInvalidArgument);
+  CHECK(network.BeginBeams(kMaxBeams + 1, 0).code() == StatusCode::kInvalidArgument);
+  CHECK(network.BeginBeams(2, network.max_text_tokens() + 1).code() == StatusCode::kInvalidArgument);
+  REQUIRE(network.BeginBeams(2, 0).ok());
+  CHECK(network.DecodeBeams(three, 0).status().code() == StatusCode::kInvalidArgument);
+  CHECK(network.DecodeBeams(unknown, 0).status().code() == StatusCode::kInvalidArgument);
+  CHECK(network.DecodeBeams(one, -1).status().code() == StatusCode::kInvalidArgument);
+  CHECK(network.DecodeBeams(one, network.max_text_tokens()).status().code() == StatusCode::kInvalidArgument);
+  CHECK(network.ReorderBeams(three, 0, 1).code() == StatusCode::kInvalidArgument);
+  const Tokens beyond = {2};
+  CHECK(network.ReorderBeams(beyond, 0, 1).code() == StatusCode::kInvalidArgument);
+  CHECK(network.ReorderBeams(one, 0, network.max_text_tokens() + 1).code() == StatusCode::kInvalidArgument);
+  CHECK(network.DecodeBeams(one, 0).ok());
+}
+
+TEST_CASE("a session without beams needs no memory for them, and decodes") {
+  const SessionOptions without = {.unused_methods = kUnused};
+  Loaded all(DType::kI8), loaded(DType::kI8, without);
+  CHECK(loaded.network->max_beams() == 0);
+  // One layer's cache of 448 positions of K and V for each beam, in f16.
+  const auto& state = *loaded.network->session().program().model().states();
+  uint64_t cache_bytes = 0;
+  for (const fb::State* cache : state) {
+    if (cache->name()->string_view().starts_with("beams_"))
+      cache_bytes += DTypeBytes(static_cast<DType>(cache->dtype()), uint64_t{cache->rows()} * cache->cols());
+  }
+  REQUIRE(cache_bytes > 0);
+  CHECK(loaded.needed.persistent_bytes + cache_bytes <= all.needed.persistent_bytes);
+  CHECK(loaded.network->session().used().persistent_bytes <= loaded.needed.persistent_bytes);
+  loaded.Encode();
+  all.Encode();
+  CHECK(loaded.Alone({3, 1}, {4, 1}) == all.Alone({3, 1}, {4, 1}));
+  CHECK(loaded.network->BeginBeams(1, 0).code() == StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace earshot::whisper
