@@ -163,7 +163,7 @@ flatbuffers::Offset<fb::Method> ProgramBuilder::AddMethod(const ir::Method& meth
   const auto values =
       Vector<fb::Value>(method.values, [this](const ir::Value& value) { return AddValue(value); });
   const auto ops = Vector<fb::Op>(method.ops, [this](const ir::Op& op) { return AddOp(op); });
-  return fb::CreateMethod(builder_, name, symbols, values, ops);
+  return fb::CreateMethod(builder_, name, symbols, values, ops, method.optional);
 }
 
 flatbuffers::Offset<fb::MemoryPlan> ProgramBuilder::AddMemoryPlan() {

@@ -190,6 +190,7 @@ struct Op {
 
 struct Method {
   std::string name;
+  bool optional = false;  // a session has it only if asked to
   std::vector<Symbol> symbols;
   std::vector<Value> values;
   std::vector<Op> ops;

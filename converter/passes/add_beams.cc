@@ -42,6 +42,7 @@ class BeamMethod {
       return Status::Error(StatusCode::kInternal, "\"%s\" lacks a symbol tokens, position or end", kSource);
     }
     method_.name = kDerived;
+    method_.optional = true;
     Symbol(tokens_) = {.name = "beams", .maximum = graph_.beams};
     Symbol(end_) = {.name = "end", .maximum = Symbol(end_).maximum * graph_.beams};
     for (ir::Value& value : method_.values) {

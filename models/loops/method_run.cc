@@ -23,7 +23,7 @@ Result<MethodRun> MethodRun::Bind(Session& session, std::string_view method) {
   MethodRun run;
   run.session_ = &session;
   run.index_ = session.program().FindMethod(method);
-  if (run.index_ < 0) {
+  if (!session.HasMethod(method)) {
     return Status::Error(StatusCode::kNotFound, "the model has no method \"%.*s\"",
                          static_cast<int>(method.size()), method.data());
   }

@@ -3,6 +3,7 @@
 #define EARSHOT_MODELS_WHISPER_CONFIG_H_
 
 #include <cstdint>
+#include <string_view>
 
 namespace earshot::whisper {
 
@@ -15,6 +16,8 @@ constexpr int64_t kMinAudioFrames = 100;
 // Beams of a search, or samples at a temperature, that are decoded side by side: as many as other programs
 // for Whisper search with unless told otherwise.
 constexpr int64_t kMaxBeams = 5;
+// The method for them, which a session has if SessionOptions::optional_methods names it.
+constexpr std::string_view kBeamsMethod = "decode_beams";
 
 struct Config {
   int64_t num_mels = 80;

@@ -8,15 +8,12 @@
 #include <string_view>
 
 #include "models/whisper/beam_caches.h"
+#include "models/whisper/config.h"
 #include "models/whisper/dimensions.h"
 #include "models/whisper/network.h"
 #include "runtime/engine/session.h"
 
 namespace earshot::whisper {
-
-// The method for beams; a session may leave it out (SessionOptions::unused_methods), and models made before
-// it was there lack it.
-constexpr std::string_view kBeamsMethod = "decode_beams";
 
 // Owns the session. Movable. Threads: one call at a time.
 class EngineNetwork final : public Network {

@@ -68,6 +68,8 @@ class WhisperSession {
   int64_t max_mel_frames() const;
   int64_t num_mels() const;
   int64_t max_text_tokens() const;
+  // Greatest beam size. 1: SessionOptions::optional_methods lacks kBeamsMethod, or the model does.
+  int64_t max_beams() const;
 
   // Bytes really taken, by class.
   MemoryRequirements used() const;

@@ -173,8 +173,9 @@ Result<int> Evaluate(const Options& options) {
   }
   EARSHOT_ASSIGN_OR_RETURN(const Scorer scorer, MakeScorer(options));
   EARSHOT_ASSIGN_OR_RETURN(Files files, OpenFiles(options));
-  EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model,
+  EARSHOT_ASSIGN_OR_RETURN(LoadedModel model,
                            LoadedModel::Load(options.model, {options.num_threads, options.packed_weights}));
+  MakeRoomFor(options.decoding.options, model);
   EARSHOT_ASSIGN_OR_RETURN(const std::unique_ptr<SpeechModel> speech_model, CreateSpeechModel(model));
   EARSHOT_ASSIGN_OR_RETURN(const std::vector<ManifestClip> clips,
                            ChooseClips(std::move(all_clips), options, *speech_model, scorer));

@@ -55,6 +55,7 @@ SessionOptions LoadedModel::session_options() const {
           .release_weights = MappedFile::ReleaseWeights,
           .release_context = file_.get(),
           .packed_weights = packed_weights_,
+          .optional_methods = optional_methods_,
           .observer = observer_};
 }
 

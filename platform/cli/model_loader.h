@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "platform/files/mapped_file.h"
 #include "platform/threads/worker_threads.h"
@@ -39,8 +41,9 @@ class LoadedModel {
 
   // Of all sessions made from now on; what it borrows must outlive them.
   void SetObserver(const OpObserver& observer) { observer_ = observer; }
+  void SetOptionalMethods(std::span<const std::string_view> methods) { optional_methods_ = methods; }
 
-  // The pool, packed weights, the mapping as the place where weights are given back, and the observer.
+  // The pool, packed weights, the mapping as the place where weights are given back, and what was set.
   SessionOptions session_options() const;
 
  private:
@@ -56,6 +59,7 @@ class LoadedModel {
   std::string packed_path_ = kNoPackedWeights;
   std::unique_ptr<MappedFile> packed_file_;
   PackedWeightsFile packed_weights_;
+  std::span<const std::string_view> optional_methods_;
   OpObserver observer_;
 };
 

@@ -36,7 +36,9 @@ TensorContent ContentOf(const loops::Array& array) {
 }  // namespace
 
 Result<ModelRun> ModelRun::Create(const LoadedModel& model, const RunRequest& request) {
-  const SessionOptions options = model.session_options();
+  SessionOptions options = model.session_options();
+  const std::string_view wanted[] = {request.method};
+  options.optional_methods = wanted;
   EARSHOT_ASSIGN_OR_RETURN(const MemoryRequirements needed, Session::Measure(model.program(), options));
   EARSHOT_ASSIGN_OR_RETURN(MemoryBlock memory, MemoryBlock::Allocate(needed.total_bytes()));
   EARSHOT_ASSIGN_OR_RETURN(MemoryBlock results, MemoryBlock::Allocate(kResultBytes));

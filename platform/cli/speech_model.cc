@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "models/whisper/config.h"
 #include "platform/cli/ctc_model.h"
 #include "platform/cli/moonshine_model.h"
 #include "platform/cli/printable.h"
@@ -23,6 +24,8 @@ constexpr Family kFamilies[] = {{"whisper", CreateWhisperModel, MeasureWhisperMo
                                 {"wav2vec2", CreateCtcModel, MeasureCtcModel},
                                 {"parakeet", CreateCtcModel, MeasureCtcModel}};
 
+constexpr std::string_view kBeamMethods[] = {whisper::kBeamsMethod};
+
 const Family* FindFamily(const Program& program) {
   for (const Family& family : kFamilies) {
     if (family.name == program.family()) return &family;
@@ -31,6 +34,16 @@ const Family* FindFamily(const Program& program) {
 }
 
 }  // namespace
+
+Status CheckNoBeams(const TranscribeOptions& options) {
+  if (options.beam_size <= 1) return Status::Ok();
+  return Status::Error(StatusCode::kInvalidArgument,
+                       "only Whisper models search with beams; leave --beam-size out");
+}
+
+void MakeRoomFor(const TranscribeOptions& options, LoadedModel& model) {
+  if (options.beam_size > 1) model.SetOptionalMethods(kBeamMethods);
+}
 
 Result<std::unique_ptr<SpeechModel>> CreateSpeechModel(const LoadedModel& model) {
   const Family* family = FindFamily(model.program());

@@ -41,6 +41,9 @@ class BenchTarget {
   virtual Status Step(int64_t position) = 0;
 };
 
+// kInvalidArgument where the options want beams, for families without.
+Status CheckNoBeams(const TranscribeOptions& options);
+
 // Owns its session and the memory of it; borrows the loaded model. Threads: one call at a time.
 class SpeechModel {
  public:
@@ -64,6 +67,9 @@ class SpeechModel {
   // Bytes really taken, by class.
   virtual MemoryRequirements used() const = 0;
 };
+
+// Has sessions of the model make room for what the options want. Before CreateSpeechModel.
+void MakeRoomFor(const TranscribeOptions& options, LoadedModel& model);
 
 // Takes the memory, packs the weights. Errors: kUnsupported where the file holds no speech model that this
 // program knows; otherwise those of the family's session; all with the path.

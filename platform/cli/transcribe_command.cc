@@ -178,6 +178,7 @@ int RunModel(LoadedModel& model, const Options& options) {
     transcriber.trace = std::make_unique<OpTrace>(model.program());
     model.SetObserver(transcriber.trace->observer());
   }
+  MakeRoomFor(options.decoding.options, model);
   auto speech_model = CreateSpeechModel(model);
   if (!speech_model.ok()) return Fail(speech_model.status(), kExitFailure);
   transcriber.model = std::move(speech_model.value());

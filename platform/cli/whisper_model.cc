@@ -97,6 +97,11 @@ class WhisperModel final : public SpeechModel {
                            static_cast<int>(options.language.size()), options.language.data(),
                            LanguageList(model_, vocabulary).c_str());
     }
+    if (options.beam_size > session_.max_beams()) {
+      return Status::Error(StatusCode::kInvalidArgument,
+                           "a beam size of %d: the model has room for %lld; convert it again",
+                           options.beam_size, static_cast<long long>(session_.max_beams()));
+    }
     return Status::Ok();
   }
 

@@ -78,13 +78,12 @@ Result<OpSetup> MakeOpSetup(const Program& program, const fb::Method& method, co
 }
 
 bool IsUsed(const fb::Method& method, const SessionOptions& options) {
-  return std::ranges::find(options.unused_methods, method.name()->string_view()) ==
-         options.unused_methods.end();
+  return !method.optional() || std::ranges::find(options.optional_methods, method.name()->string_view()) !=
+                                   options.optional_methods.end();
 }
 
 // Of the states, up to the last one that a method uses.
 uint64_t StateBytes(const Program& program, const SessionOptions& options) {
-  if (options.unused_methods.empty()) return program.model().memory_plan()->state_bytes();
   uint64_t bytes = 0;
   for (const fb::Method* method : *program.model().methods()) {
     if (!IsUsed(*method, options)) continue;
@@ -183,7 +182,7 @@ class SessionImpl {
 
  private:
   struct MethodSlot {
-    const fb::Method* method = nullptr;  // nullptr: left out
+    const fb::Method* method = nullptr;  // nullptr: optional and not wanted
     std::span<ValueSlot> values;
     std::span<OpSlot> ops;
   };
@@ -225,7 +224,7 @@ Status SessionImpl::Create(const MemoryRequirements& needed, Arena& arena) {
     const fb::Method& method = *program_.model().methods()->Get(i);
     if (IsUsed(method, options_)) EARSHOT_RETURN_IF_ERROR(CreateMethod(method, arena, methods_[i]));
   }
-  options_.unused_methods = {};
+  options_.optional_methods = {};
   return Status::Ok();
 }
 
@@ -262,7 +261,8 @@ Status SessionImpl::CheckSymbols(int method, std::span<const int64_t> symbols) c
     return Status::Error(StatusCode::kInvalidArgument, "there is no method %d", method);
   }
   if (methods_[static_cast<size_t>(method)].method == nullptr)
-    return Status::Error(StatusCode::kInvalidArgument, "method %d was left out of this session", method);
+    return Status::Error(StatusCode::kInvalidArgument,
+                         "method %d is optional, and this session is without it", method);
   const auto& declared = *methods_[static_cast<size_t>(method)].method->symbols();
   if (symbols.size() != declared.size()) {
     return Status::Error(StatusCode::kInvalidArgument, "%zu symbol values were given, the method has %u",

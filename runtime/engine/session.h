@@ -68,9 +68,10 @@ struct SessionOptions {
   // originals are not read. Optional; the bytes must outlive the session.
   PackedWeightsFile packed_weights;
 
-  // Names of methods that will not be run; a name that the program lacks means nothing. They take no memory,
-  // nor do states that no other method uses, if they come last. Borrowed by Measure and Create only.
-  std::span<const std::string_view> unused_methods;
+  // Names of methods to have of those that the program calls optional (fb::Method); a name that it lacks
+  // means nothing. The others cannot be run and take no memory, nor do the last of the states, if no other
+  // method uses them. Borrowed by Measure and Create only.
+  std::span<const std::string_view> optional_methods;
 
   OpObserver observer;  // optional; without one an op costs one branch more
 };
@@ -94,7 +95,7 @@ class Session {
   Session& operator=(Session&& other) noexcept;
   ~Session();
 
-  // Whether the method can be run: the program has it, and it was not left out. For start-up.
+  // Whether the method can be run: the program has it, and so has the session. For start-up.
   bool HasMethod(std::string_view name) const;
 
   // Index of a value of that name in the method; kNotFound names it. For start-up, not for every step.

@@ -18,6 +18,10 @@ def transcribe(*arguments, model=TINY, **options):
     return earshot("transcribe", "--model", model, *arguments, **options)
 
 
+def peak_mb(result):
+    return float(re.search(r"peak memory ([\d.]+) MB", result.stderr).group(1))
+
+
 def seconds(timestamp):
     """Of "[HH:]MM:SS.mmm" with a point or comma."""
     total = 0.0
@@ -67,6 +71,13 @@ class Results(EarshotTest):
                             "--no-speech-threshold", 0.9, "--padding", "zero-mel")
         self.assert_ok(result)
         self.assert_has_words(result.stdout, BECKETT_WORDS)
+
+    def test_beams_hear_the_same_words_and_take_memory_only_if_asked_for(self):
+        greedy, beams = transcribe(BECKETT), transcribe(BECKETT, "--beam-size", 5)
+        self.assert_ok(beams)
+        self.assert_has_words(beams.stdout, BECKETT_WORDS)
+        self.assertEqual(beams.stdout, transcribe(BECKETT, "--beam-size", 5, threads=2).stdout)
+        self.assertLess(peak_mb(greedy), peak_mb(beams))
 
     def test_max_tokens_cuts_a_window_short(self):
         result = transcribe(BECKETT, "--max-tokens", 6, "--no-fallback", "--format", "json")

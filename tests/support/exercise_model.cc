@@ -64,13 +64,15 @@ Status ExerciseModel(std::span<const std::byte> file) {
   EARSHOT_ASSIGN_OR_RETURN(const MemoryBlock copy, MemoryBlock::Allocate(file.size()));
   std::memcpy(copy.bytes().data(), file.data(), file.size());
   EARSHOT_ASSIGN_OR_RETURN(const Program program, Program::Load(copy.bytes()));
-  EARSHOT_ASSIGN_OR_RETURN(const MemoryRequirements needed, Session::Measure(program, {}));
+  constexpr std::string_view kOptionalMethods[] = {"decode_beams"};
+  const SessionOptions options = {.optional_methods = kOptionalMethods};
+  EARSHOT_ASSIGN_OR_RETURN(const MemoryRequirements needed, Session::Measure(program, options));
   if (needed.total_bytes() > kMaxBytes) {
     return Status::Error(StatusCode::kOutOfMemory, "the model wants %zu bytes", needed.total_bytes());
   }
   EARSHOT_ASSIGN_OR_RETURN(const MemoryBlock memory, MemoryBlock::Allocate(needed.total_bytes()));
   Arena arena(memory.bytes());
-  EARSHOT_ASSIGN_OR_RETURN(Session session, Session::Create(program, arena, {}));
+  EARSHOT_ASSIGN_OR_RETURN(Session session, Session::Create(program, arena, options));
   Status first_error;
   for (int method = 0; method < static_cast<int>(program.model().methods()->size()); ++method) {
     for (int part = 0; part <= 2; ++part) {

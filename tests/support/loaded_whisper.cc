@@ -2,8 +2,10 @@
 #include "tests/support/loaded_whisper.h"
 
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
+#include "models/whisper/config.h"
 #include "runtime/engine/packed_model.h"
 
 namespace earshot::test {
@@ -21,7 +23,8 @@ std::unique_ptr<LoadedWhisper> LoadedWhisper::Open(const std::string& path, cons
   MappedFile file = ValueOrThrow(MappedFile::Open(path));
   WorkerThreads threads = ValueOrThrow(WorkerThreads::Start(wanted.num_threads));
   Program program = ValueOrThrow(Program::Load(file.bytes()));
-  SessionOptions options = {.pool = threads.pool(), .observer = wanted.observer};
+  constexpr std::string_view kBeams[] = {whisper::kBeamsMethod};
+  SessionOptions options = {.pool = threads.pool(), .optional_methods = kBeams, .observer = wanted.observer};
   std::unique_ptr<MappedFile> packed_file;
   if (!wanted.packed_weights.empty()) {
     packed_file = std::make_unique<MappedFile>(ValueOrThrow(MappedFile::Open(wanted.packed_weights)));

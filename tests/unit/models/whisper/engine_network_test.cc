@@ -18,22 +18,23 @@ namespace earshot::whisper {
 namespace {
 
 using Tokens = std::vector<int32_t>;
-constexpr std::string_view kUnused[] = {kBeamsMethod};
+constexpr std::string_view kBeams[] = {kBeamsMethod};
 
 // Sizes of the synthetic Whisper, whose tokenizer is too small for whole transcriptions.
 Dimensions SyntheticDimensions() {
   const Config config = test::MakeSyntheticWhisper().config;
-  Dimensions dimensions;
-  dimensions.max_mel_frames = 2 * config.max_audio_frames;
+  constexpr uint32_t kNoPieces[] = {0};
+  Dimensions dimensions = {.max_mel_frames = 2 * config.max_audio_frames,
+                           .tables = {.pieces = TokenDecoder::Create({}, kNoPieces, 0).value(),
+                                      .max_text_tokens = config.max_text_tokens}};
   dimensions.log_mel.num_mels = static_cast<int>(config.num_mels);
-  dimensions.tables.vocabulary.size = config.vocab_size;
-  dimensions.tables.max_text_tokens = config.max_text_tokens;
+  dimensions.tables.vocabulary.size = static_cast<int32_t>(config.vocab_size);
   return dimensions;
 }
 
 class Loaded {
  public:
-  explicit Loaded(DType weights, const SessionOptions& options = {})
+  explicit Loaded(DType weights, const SessionOptions& options = {.optional_methods = kBeams})
       : bytes_(test::ConvertSyntheticWhisper(weights)), file_(bytes_.size()) {
     std::memcpy(file_.bytes().data(), bytes_.data(), bytes_.size());
     program_.emplace(Program::Load(file_.bytes()).value());
@@ -146,8 +147,7 @@ TEST_CASE("impossible beams are refused") {
 }
 
 TEST_CASE("a session without beams needs no memory for them, and decodes") {
-  const SessionOptions without = {.unused_methods = kUnused};
-  Loaded all(DType::kI8), loaded(DType::kI8, without);
+  Loaded all(DType::kI8), loaded(DType::kI8, SessionOptions());
   CHECK(loaded.network->max_beams() == 0);
   // One layer's cache of 448 positions of K and V for each beam, in f16.
   const auto& state = *loaded.network->session().program().model().states();
