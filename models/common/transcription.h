@@ -47,7 +47,8 @@ struct TranscribeOptions {
   // empty, each finite and >= 0.
   std::span<const float> temperatures = kDefaultTemperatures;
   int best_of = 5;
-  // Hypotheses that are followed at temperature 0; 1: greedy. Whisper only; no more than WhisperSession::max_beams.
+  // Hypotheses that are followed at temperature 0; 1: greedy. Whisper only; no more than
+  // WhisperSession::max_beams.
   int beam_size = 1;
 
   // A window fails whose text, deflated, shrinks by more than this factor (infinity: never), ...
