@@ -14,7 +14,7 @@ constexpr Pass kPipeline[] = {
     {"fold batch norm", FoldBatchNorm},           {"fold attention scale", FoldAttentionScale},
     {"fuse activation", FuseActivation},          {"fuse linear siblings", FuseLinearSiblings},
     {"fuse feed-forward", FuseFeedForward},       {"attend in place", AttendInPlace},
-    {"eliminate dead nodes", EliminateDeadNodes},   {"add beams", AddBeams},
+    {"eliminate dead nodes", EliminateDeadNodes}, {"add beams", AddBeams},
 };
 
 }  // namespace
