@@ -99,26 +99,41 @@ Status EngineNetwork::FindBeams() {
     if (!found.ok()) return AsModelError(found.status());
     *index = found.value();
   }
-  encoded_frames_ = 1;
+  encoded_frames_ = 1;  // any that may be: shapes alone are looked at
+  const Status caches = FindBeamCaches();
+  const Status shapes = caches.ok() ? CheckBeamShapes() : caches;
+  encoded_frames_ = 0;
+  return shapes;
+}
+
+Status EngineNetwork::FindBeamCaches() {
   SetDecode(1, 0);
   SetDecodeBeams(1, 0);
-  encoded_frames_ = 0;
   char name[32], beams_name[48];
   for (int layer = 0;; ++layer) {
     std::snprintf(name, sizeof(name), "self_kv_%d", layer);
     std::snprintf(beams_name, sizeof(beams_name), "beams_%s", name);
     const Result<int> one = session_.FindValue(decode_.method(), name);
-    if (!one.ok()) break;
+    if (!one.ok()) return Status::Ok();
     const Result<int> beams = session_.FindValue(decode_beams_.method(), beams_name);
     if (!beams.ok()) return AsModelError(beams.status());
     EARSHOT_ASSIGN_OR_RETURN(const MatrixView one_view, View(decode_, one.value()));
     EARSHOT_ASSIGN_OR_RETURN(const MatrixView beams_view, View(decode_beams_, beams.value()));
+    EARSHOT_RETURN_IF_ERROR(CheckShape(name, one_view, one_view.dtype, max_text_tokens_, one_view.cols));
     EARSHOT_RETURN_IF_ERROR(caches_.AddLayer(one_view, beams_view));
   }
-  EARSHOT_ASSIGN_OR_RETURN(const MatrixView ids, View(decode_beams_, beam_ids_));
-  EARSHOT_RETURN_IF_ERROR(CheckShape("token_ids", ids, DType::kI32, 1, 1));
-  EARSHOT_ASSIGN_OR_RETURN(const MatrixView logits, View(decode_beams_, beam_logits_));
-  return CheckShape("logits", logits, DType::kF32, 1, vocab_size_);
+}
+
+// Lengths are linear in the symbol: what fits the least and the most of it fits all between.
+Status EngineNetwork::CheckBeamShapes() {
+  for (const int64_t count : {int64_t{1}, caches_.max_beams()}) {
+    SetDecodeBeams(count, 0);
+    EARSHOT_ASSIGN_OR_RETURN(const MatrixView ids, View(decode_beams_, beam_ids_));
+    EARSHOT_RETURN_IF_ERROR(CheckShape("token_ids", ids, DType::kI32, count, 1));
+    EARSHOT_ASSIGN_OR_RETURN(const MatrixView logits, View(decode_beams_, beam_logits_));
+    EARSHOT_RETURN_IF_ERROR(CheckShape("logits", logits, DType::kF32, count, vocab_size_));
+  }
+  return Status::Ok();
 }
 
 Status EngineNetwork::CheckShapes() {

@@ -63,6 +63,8 @@ class EngineNetwork final : public Network {
   Status FindValues();
   Status CheckShapes();
   Status FindBeams();
+  Status FindBeamCaches();
+  Status CheckBeamShapes();
   void SetDecodeBeams(int64_t beams, int64_t position);
   Status CheckTokens(std::span<const int32_t> tokens) const;
   void SetEncode(int64_t mel_frames);
