@@ -54,7 +54,8 @@ flatbuffers::Offset<fb::Tensor> ProgramBuilder::AddTensor(size_t index) {
 flatbuffers::Offset<fb::State> ProgramBuilder::AddState(const ir::State& state) {
   return fb::CreateState(builder_, Text(state.name), ToFb(state.dtype),
                          Narrow<uint32_t>(state.rows, "the rows of a state"),
-                         Narrow<uint32_t>(state.cols, "the columns of a state"), state.offset_bytes);
+                         Narrow<uint32_t>(state.cols, "the columns of a state"), state.offset_bytes,
+                         Narrow<uint32_t>(state.panel_cols, "the columns of a panel"));
 }
 
 flatbuffers::Offset<fb::Value> ProgramBuilder::AddValue(const ir::Value& value) {
@@ -141,7 +142,7 @@ flatbuffers::Offset<fb::Attention> ProgramBuilder::AddAttention(const ir::Attent
   return fb::CreateAttention(builder_, Narrow<uint32_t>(attention.num_heads, "the number of heads"),
                              Narrow<uint32_t>(attention.num_kv_heads, "the number of key heads"),
                              attention.scale, ToFb(attention.pattern), ToFb(attention.arithmetic), heads,
-                             attention.past);
+                             attention.past, attention.side_by_side);
 }
 
 flatbuffers::Offset<fb::Op> ProgramBuilder::AddOp(const ir::Op& op) {

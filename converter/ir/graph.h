@@ -59,6 +59,7 @@ struct State {
   int64_t rows = 0;
   int64_t cols = 0;
   uint64_t offset_bytes = 0;  // set by the memory plan
+  int64_t panel_cols = 0;     // fb::State
 };
 
 enum class ValueKind : uint8_t {
@@ -142,6 +143,7 @@ struct Attention {
   AttentionArithmetic arithmetic = AttentionArithmetic::kF32;
   std::vector<HeadPattern> heads = {};  // kHeads: one for all heads, or one for each
   bool past = false;                    // a state holds keys and values of earlier runs
+  bool side_by_side = false;            // of sequences: a row of q for each, and an equal part of the keys
 };
 struct Activate {
   Activation activation = Activation::kNone;

@@ -136,6 +136,9 @@ void KeepStatesInInt8(ir::Graph& graph, const std::vector<std::string>& patterns
     if (head_cols == 0) continue;
     SetType(graph, state, DType::kI8);
     AddScales(graph, state, head_cols);
+    // Each head reads its own keys alone.
+    graph.states[static_cast<size_t>(state)].panel_cols = head_cols;
+    graph.states.back().panel_cols = 1;
   }
 }
 

@@ -11,7 +11,8 @@ namespace earshot::quantize {
 
 // States whose names match one of the shell patterns are kept as 8-bit integers, with a scale for each row
 // and head in a state of its own ("<name>_scales"): linear ops get these scales as a second result, attention
-// as further operands. A state that is used in any other way stays as it is.
+// as further operands. The columns of a head are stored together (fb::State::panel_cols). A state that is
+// used in any other way stays as it is.
 void KeepStatesInInt8(ir::Graph& graph, const std::vector<std::string>& patterns);
 
 // The same with f16, which needs no scales.

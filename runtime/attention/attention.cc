@@ -110,12 +110,13 @@ class PooledHeads {
     pool.ParallelFor(static_cast<size_t>(2 * shape_.num_kv_heads), [&](size_t task, size_t) {
       const int64_t part = static_cast<int64_t>(task), kv_head = part / 2;
       const bool is_key = part % 2 == 0;
-      const KeyRows<T> rows = {
-          .matrix = (is_key ? operands.k : operands.v).Columns(kv_head * shape_.head_dim, shape_.head_dim),
-          .order = nullptr,
-          .begin = 0,
-          .step = 1,
-          .scales = ColumnsIfThere(is_key ? operands.k_scales : operands.v_scales, kv_head, 1)};
+      const KeyRows<T> rows = {.matrix = HeadColumns(is_key ? operands.k : operands.v, kv_head,
+                                                     shape_.head_dim, operands.head_stride),
+                               .order = nullptr,
+                               .begin = 0,
+                               .step = 1,
+                               .scales = HeadColumns(is_key ? operands.k_scales : operands.v_scales, kv_head,
+                                                     1, operands.scale_head_stride)};
       const int64_t length = PoolLengthOf(pattern_, shape_, kv_head), num_keys = rows.matrix.rows;
       for (int64_t i = 0; i < NumPooledKeys(num_keys, length); ++i)
         Pool(rows, GroupOf(i, num_keys, length), Begin(part) + i * shape_.head_dim);
@@ -139,9 +140,28 @@ class PooledHeads {
   float* memory_;
 };
 
+// Sequences are as independent as heads are.
+template <class T>
+void AttendSideBySide(const AttentionParams& params, const AttentionOperands<T>& operands,
+                      std::span<std::byte> workspace, const ThreadPool& pool) {
+  const FullPattern full;
+  AttentionParams with_pattern = params;
+  with_pattern.pattern = &full;
+  const int64_t num_heads = params.shape.num_heads;
+  Workspace sizes;
+  const size_t thread_bytes = LayOutWorkspace(params.shape, nullptr, &sizes);
+  pool.ParallelFor(static_cast<size_t>(num_heads * operands.q.rows), [&](size_t task, size_t thread) {
+    Workspace scratch;
+    LayOutWorkspace(params.shape, workspace.data() + thread * thread_bytes, &scratch);
+    const auto index = static_cast<int64_t>(task);
+    FewQueries(MakeHead(with_pattern, SequenceOf(operands, index / num_heads), index % num_heads), scratch);
+  });
+}
+
 template <class T>
 void AttendHeads(const AttentionParams& params, const AttentionOperands<T>& operands,
                  std::span<std::byte> workspace, const ThreadPool& pool) {
+  if (params.side_by_side) return AttendSideBySide(params, operands, workspace, pool);
   const FullPattern full;
   AttentionParams with_pattern = params;
   if (params.pattern == nullptr) with_pattern.pattern = &full;

@@ -23,7 +23,7 @@ struct AttentionShape {
   int64_t num_heads = 0;        // H
   int64_t num_kv_heads = 0;     // Hkv
   int64_t head_dim = 0;         // D
-  int64_t max_queries = 0;      // largest Tq ever run
+  int64_t max_queries = 0;      // largest Tq ever run; side by side: of one sequence, 1
   int64_t max_keys = 0;         // largest Tk ever run
   int64_t min_pool_length = 0;  // smallest AttentionPattern::PoolLength of the heads that pool; 0: none does
 
@@ -41,6 +41,10 @@ struct AttentionOperands {
   // Only where T is int8_t: K[t, h * D + d] = k[t, h * D + d] * k_scales[t, h]; V likewise.
   Matrix<const float> k_scales = {};  // [Tk, Hkv]
   Matrix<const float> v_scales = {};  // [Tk, Hkv]
+  // From the columns of a key head to those of the next, in elements, where they are not neighbours: each
+  // head's rows may lie one after the other, which is what memory is fastest at. 0: neighbours.
+  int64_t head_stride = 0;        // of K and V
+  int64_t scale_head_stride = 0;  // of their scales
   // For patterns with ranges of these sources (KeySource); borrowed.
   std::span<const int32_t> listed = {};  // indices of keys, ascending, each once
   PastKeys past = {};                    // of a ring; T is not int8_t
@@ -55,17 +59,19 @@ struct AttentionParams {
   AttentionShape shape;
   float scale = 1.0f;                         // of the scores, before the softmax
   const AttentionPattern* pattern = nullptr;  // borrowed; full attention where nullptr
+  // Sequences side by side: row i of q sees the i-th of Tq equal parts of the keys, and nothing else.
+  bool side_by_side = false;
 };
 
 // Scratch that Attend needs, for all of `num_threads` threads.
 size_t AttentionWorkspaceBytes(const AttentionShape& shape, size_t num_threads);
 
-// Requires shapes that fit `params.shape` (checked by ops/attention.cc) and workspace.size() >=
-// AttentionWorkspaceBytes(shape, pool.num_threads()), 64-byte aligned. A query row without any key gets
-// zeros. Splits heads x query tiles over the pool's threads. Never allocates; cannot fail. The result does
-// not depend on the number of threads. Queries of 8-bit keys, where they are at most kMaxFewQueries
-// (attention_job.h), must be finite: they and, on ARM, the weights of 64 keys at a time are rounded to 15
-// bits, a 128th of the rounding that K and V have.
+// Requires shapes that fit `params.shape` (checked by ops/attention.cc; side by side, no pattern and Tk a
+// multiple of Tq) and workspace.size() >= AttentionWorkspaceBytes(shape, pool.num_threads()), 64-byte
+// aligned. A query row without any key gets zeros. Splits heads x query tiles over the pool's threads. Never
+// allocates; cannot fail. The result does not depend on the number of threads. Queries of 8-bit keys, where
+// they are at most kMaxFewQueries (attention_job.h), must be finite: they and, on ARM, the weights of 64 keys
+// at a time are rounded to 15 bits, a 128th of the rounding that K and V have.
 void Attend(const AttentionParams& params, const AttentionOperands<float>& operands,
             std::span<std::byte> workspace, const ThreadPool& pool);
 void Attend(const AttentionParams& params, const AttentionOperands<Float16>& operands,

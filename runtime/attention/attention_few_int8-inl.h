@@ -38,6 +38,8 @@ HWY_INLINE ByteRows EvenRows(const KeyRows<int8_t>& rows, int64_t count, int64_t
   return {rows.matrix.Row(rows.begin), rows.step * rows.matrix.stride, count, dim};
 }
 
+HWY_INLINE int64_t TileDistance(const ByteRows& rows) { return kFewTileKeys * rows.stride; }
+
 // Calls visit with the rows as what is cheapest to ask: even ones need neither a table nor a branch.
 template <class Visit>
 HWY_INLINE void WithRows(const KeyRows<int8_t>& rows, int64_t count, int64_t dim, const Visit& visit) {
@@ -101,11 +103,15 @@ HWY_INLINE void MultiplyKeys(const int16_t* HWY_RESTRICT q, const Rows& rows, in
   const SumTag d32;
   const ByteTag d8;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d16));
+  const int64_t ahead = TileDistance(rows);
   for (int64_t i = 0; i < count; i += 4) {
     // The last rows are repeated rather than branched over.
     const int8_t* row[4];
     HWY_UNROLL(4)
-    for (int64_t j = 0; j < 4; ++j) row[j] = rows(std::min(i + j, count - 1));
+    for (int64_t j = 0; j < 4; ++j) {
+      row[j] = rows(std::min(i + j, count - 1));
+      PrefetchAhead(row[j], ahead);
+    }
     SumVec low[4], high[4];
     HWY_UNROLL(4)
     for (size_t j = 0; j < 4; ++j) low[j] = high[j] = hn::Zero(d32);

@@ -177,6 +177,29 @@ Matrix<T> ColumnsIfThere(const Matrix<T>& matrix, int64_t begin, int64_t count) 
   return matrix.data == nullptr ? matrix : matrix.Columns(begin, count);
 }
 
+// The columns of a key head, whether its neighbours' lie beside them or elsewhere
+// (AttentionOperands::head_stride).
+template <class T>
+Matrix<T> HeadColumns(const Matrix<T>& matrix, int64_t kv_head, int64_t cols, int64_t head_stride) {
+  if (matrix.data == nullptr) return matrix;
+  return {matrix.data + kv_head * (head_stride != 0 ? head_stride : cols), matrix.rows, cols, matrix.stride};
+}
+
+// What row `row` of q sees where sequences lie side by side (AttentionParams::side_by_side).
+template <class T>
+AttentionOperands<T> SequenceOf(const AttentionOperands<T>& all, int64_t row) {
+  const int64_t keys = all.k.rows / all.q.rows, first = row * keys;
+  AttentionOperands<T> one = all;
+  one.q = all.q.Rows(row, 1);
+  one.k = all.k.Rows(first, keys);
+  one.v = all.v.Rows(first, keys);
+  one.out = all.out.Rows(row, 1);
+  if (all.k_scales.data != nullptr) one.k_scales = all.k_scales.Rows(first, keys);
+  if (all.v_scales.data != nullptr) one.v_scales = all.v_scales.Rows(first, keys);
+  if (all.log_sums.data != nullptr) one.log_sums = all.log_sums.Rows(row, 1);
+  return one;
+}
+
 // AttentionOperands::log_sums of a row whose exponentials, 2^(score - max) to base 2, sum up to `sum`.
 inline float LogSum(float max, float sum) {
   constexpr float kLn2 = 0.693147181f;
@@ -188,10 +211,10 @@ AttentionHead<T> MakeHead(const AttentionParams& params, const AttentionOperands
   const int64_t dim = params.shape.head_dim;
   const int64_t kv_head = head / (params.shape.num_heads / params.shape.num_kv_heads);
   return {.q = operands.q.Columns(head * dim, dim),
-          .k = operands.k.Columns(kv_head * dim, dim),
-          .v = operands.v.Columns(kv_head * dim, dim),
-          .k_scales = ColumnsIfThere(operands.k_scales, kv_head, 1),
-          .v_scales = ColumnsIfThere(operands.v_scales, kv_head, 1),
+          .k = HeadColumns(operands.k, kv_head, dim, operands.head_stride),
+          .v = HeadColumns(operands.v, kv_head, dim, operands.head_stride),
+          .k_scales = HeadColumns(operands.k_scales, kv_head, 1, operands.scale_head_stride),
+          .v_scales = HeadColumns(operands.v_scales, kv_head, 1, operands.scale_head_stride),
           .out = operands.out.Columns(head * dim, dim),
           .log_sums = ColumnsIfThere(operands.log_sums, head, 1),
           .pattern = params.pattern,

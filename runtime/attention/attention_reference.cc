@@ -104,6 +104,12 @@ template <class T>
 void AttendAllRows(const AttentionParams& params, const AttentionOperands<T>& operands) {
   const FullPattern full;
   AttentionParams with_pattern = params;
+  if (params.side_by_side) {
+    with_pattern.side_by_side = false;
+    for (int64_t row = 0; row < operands.q.rows; ++row)
+      AttendAllRows(with_pattern, attention::SequenceOf(operands, row));
+    return;
+  }
   if (params.pattern == nullptr) with_pattern.pattern = &full;
   const int64_t num_queries = operands.q.rows;
   for (int64_t index = 0; index < params.shape.num_heads; ++index) {

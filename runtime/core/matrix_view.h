@@ -33,6 +33,9 @@ struct MatrixView {
   int64_t rows = 0;
   int64_t cols = 0;
   int64_t stride = 0;  // in elements
+  // 0: rows are whole. Else the columns lie in panels of `stride` columns each, so many elements apart
+  // (fb::State): As gives the first one's rows, which are shorter than `cols`.
+  int64_t panel_stride = 0;
 
   // Precondition: T is the C++ type of `dtype`.
   template <class T>

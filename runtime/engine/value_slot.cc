@@ -33,15 +33,22 @@ std::byte* BaseAddress(const Program& program, const fb::Value& value, const Mem
   return nullptr;
 }
 
+int64_t PanelCols(const Program& program, const fb::Value& value) {
+  if (value.kind() != fb::ValueKind::State) return 0;
+  return program.model().states()->Get(static_cast<uoffset_t>(value.state()))->panel_cols();
+}
+
 MatrixView MakeView(const ValueSlot& slot, int64_t row_begin, int64_t rows,
                     std::span<const int64_t> symbols) {
-  const int64_t stride = EvaluateDim(slot.base_cols, symbols);
-  MatrixView view = {
-      .dtype = slot.dtype, .rows = rows, .cols = EvaluateDim(slot.cols, symbols), .stride = stride};
-  if (slot.base != nullptr) {
-    view.data =
-        slot.base + DTypeBytes(slot.dtype, static_cast<uint64_t>(row_begin * stride + slot.col_begin));
-  }
+  const bool has_panels = slot.panel_cols != 0;
+  MatrixView view = {.dtype = slot.dtype,
+                     .rows = rows,
+                     .cols = EvaluateDim(slot.cols, symbols),
+                     .stride = has_panels ? slot.panel_cols : EvaluateDim(slot.base_cols, symbols),
+                     .panel_stride = has_panels ? slot.panel_cols * EvaluateDim(slot.base_rows, symbols) : 0};
+  if (slot.base == nullptr) return view;
+  const int64_t columns = has_panels ? slot.col_begin / slot.panel_cols * view.panel_stride : slot.col_begin;
+  view.data = slot.base + DTypeBytes(slot.dtype, static_cast<uint64_t>(row_begin * view.stride + columns));
   return view;
 }
 
@@ -61,6 +68,7 @@ ValueSlot MakeValueSlot(const Program& program, const fb::Method& method, int32_
   slot.base_rows = *base.rows();
   slot.base_cols = *base.cols();
   slot.col_begin = is_view ? value.col_begin() : 0;
+  slot.panel_cols = PanelCols(program, base);
   return slot;
 }
 

@@ -27,6 +27,7 @@ struct ValueSlot {
   fb::Dim row_begin;  // in the base
   fb::Dim base_rows, base_cols;
   int64_t col_begin = 0;
+  int64_t panel_cols = 0;  // of the state behind it; 0: rows are whole
 };
 
 // Precondition: the program is validated.

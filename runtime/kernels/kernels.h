@@ -44,11 +44,23 @@ void Add(Matrix<const float> a, Matrix<const float> b, Matrix<float> out);
 void ConvertToF16(Matrix<const float> in, Matrix<Float16> out);
 void ConvertToF32(Matrix<const Float16> in, Matrix<float> out);
 
-// Rounds activations to 8 bits with a scale for every group of N / G columns of a row (scales: [M, G], G
-// divides N): in = out * scale within half a scale, scale = largest magnitude of the group / 127, which is
-// taken as kSmallestMagnitude at least. Rounds to nearest even.
+// Groups of columns in 8 bits, each with its scale: those of row m begin at values.Row(m) + g * group_stride,
+// the scale is scales.Row(m)[g * scale_stride].
+struct QuantizedGroups {
+  Matrix<int8_t> values;  // [M, N]
+  Matrix<float> scales;   // [M, G], G divides N
+  int64_t group_stride;   // N / G where rows are whole
+  int64_t scale_stride;   // 1 likewise
+
+  QuantizedGroups Rows(int64_t begin, int64_t count) const {
+    return {values.Rows(begin, count), scales.Rows(begin, count), group_stride, scale_stride};
+  }
+};
+
+// Rounds activations [M, N] to 8 bits: in = value * scale within half a scale, scale = largest magnitude of
+// the group / 127, which is taken as kSmallestMagnitude at least. Rounds to nearest even.
 constexpr float kSmallestMagnitude = 1e-30f;
-void QuantizeGroups(Matrix<const float> in, Matrix<int8_t> out, Matrix<float> scales);
+void QuantizeGroups(Matrix<const float> in, const QuantizedGroups& out);
 
 // Dequantizes one row: out[i] = in[i] * scale.
 void DequantizeI8(const int8_t* in, float scale, std::span<float> out);

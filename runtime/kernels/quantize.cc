@@ -44,12 +44,12 @@ HWY_INLINE float QuantizeGroup(const float* in, size_t count, int8_t* out) {
   return magnitude / 127.0f;
 }
 
-void QuantizeAllGroups(Matrix<const float> in, Matrix<int8_t> out, Matrix<float> scales) {
-  const int64_t group = in.cols / scales.cols;
+void QuantizeAllGroups(Matrix<const float> in, const QuantizedGroups& out) {
+  const int64_t group = in.cols / out.scales.cols;
   for (int64_t row = 0; row < in.rows; ++row) {
-    for (int64_t i = 0; i < scales.cols; ++i) {
-      scales.Row(row)[i] =
-          QuantizeGroup(in.Row(row) + i * group, static_cast<size_t>(group), out.Row(row) + i * group);
+    for (int64_t i = 0; i < out.scales.cols; ++i) {
+      out.scales.Row(row)[i * out.scale_stride] = QuantizeGroup(
+          in.Row(row) + i * group, static_cast<size_t>(group), out.values.Row(row) + i * out.group_stride);
     }
   }
 }
@@ -63,8 +63,8 @@ namespace earshot::kernels {
 
 HWY_EXPORT(QuantizeAllGroups);
 
-void QuantizeGroups(Matrix<const float> in, Matrix<int8_t> out, Matrix<float> scales) {
-  HWY_DYNAMIC_DISPATCH(QuantizeAllGroups)(in, out, scales);
+void QuantizeGroups(Matrix<const float> in, const QuantizedGroups& out) {
+  HWY_DYNAMIC_DISPATCH(QuantizeAllGroups)(in, out);
 }
 
 }  // namespace earshot::kernels

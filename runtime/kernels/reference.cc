@@ -81,16 +81,17 @@ void ConvertToF32(Matrix<const Float16> in, Matrix<float> out) {
   }
 }
 
-void QuantizeGroups(Matrix<const float> in, Matrix<int8_t> out, Matrix<float> scales) {
-  const int64_t group = in.cols / scales.cols;
+void QuantizeGroups(Matrix<const float> in, const QuantizedGroups& out) {
+  const int64_t group = in.cols / out.scales.cols;
   for (int64_t row = 0; row < in.rows; ++row) {
-    for (int64_t begin = 0; begin < in.cols; begin += group) {
-      const float* from = in.Row(row) + begin;
+    for (int64_t g = 0; g < out.scales.cols; ++g) {
+      const float* from = in.Row(row) + g * group;
+      int8_t* to = out.values.Row(row) + g * out.group_stride;
       float magnitude = kSmallestMagnitude;
       for (int64_t i = 0; i < group; ++i) magnitude = std::max(magnitude, std::abs(from[i]));
-      scales.Row(row)[begin / group] = magnitude / 127.0f;
+      out.scales.Row(row)[g * out.scale_stride] = magnitude / 127.0f;
       for (int64_t i = 0; i < group; ++i)
-        out.Row(row)[begin + i] = static_cast<int8_t>(std::nearbyint(from[i] * (127.0f / magnitude)));
+        to[i] = static_cast<int8_t>(std::nearbyint(from[i] * (127.0f / magnitude)));
     }
   }
 }

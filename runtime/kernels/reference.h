@@ -13,7 +13,7 @@ void LayerNorm(const LayerNormParams& params, Matrix<const float> in, Matrix<flo
 void Add(Matrix<const float> a, Matrix<const float> b, Matrix<float> out);
 void ConvertToF16(Matrix<const float> in, Matrix<Float16> out);
 void ConvertToF32(Matrix<const Float16> in, Matrix<float> out);
-void QuantizeGroups(Matrix<const float> in, Matrix<int8_t> out, Matrix<float> scales);
+void QuantizeGroups(Matrix<const float> in, const QuantizedGroups& out);
 void DequantizeI8(const int8_t* in, float scale, std::span<float> out);
 void DequantizeI4(const uint8_t* in, const uint16_t* scales, std::span<float> out);
 MaxResult Max(std::span<const float> in);

@@ -69,6 +69,8 @@ class AttentionKernel final : public OpKernel {
     EARSHOT_RETURN_IF_ERROR(CheckShape("v", operands.inputs[2], k.rows, k.cols));
     for (size_t i = 3; i < NumKeyOperands(operands); ++i)
       EARSHOT_RETURN_IF_ERROR(CheckShape("the scales", operands.inputs[i], k.rows, shape.num_kv_heads));
+    EARSHOT_RETURN_IF_ERROR(CheckPanels(operands));
+    EARSHOT_RETURN_IF_ERROR(CheckSideBySide(operands));
     EARSHOT_RETURN_IF_ERROR(CheckBeside(operands));
     return CheckShape("the output", operands.outputs[0], q.rows, q.cols);
   }
@@ -100,6 +102,27 @@ class AttentionKernel final : public OpKernel {
   std::span<const int32_t> ListOperand(const OpOperands& operands) const {
     const auto list = operands.inputs[NumKeyOperands(operands)].As<const int32_t>();
     return {list.data, static_cast<size_t>(list.rows)};
+  }
+
+  // Panels are heads, and those of v lie as those of k do.
+  Status CheckPanels(const OpOperands& operands) const {
+    const auto fits = [&operands](size_t first, int64_t head_cols) {
+      const MatrixView &a = operands.inputs[first], &b = operands.inputs[first + 1];
+      return a.panel_stride == b.panel_stride &&
+             (a.panel_stride == 0 || (a.stride == head_cols && b.stride == head_cols));
+    };
+    const bool none_elsewhere = operands.inputs[0].panel_stride == 0 && operands.outputs[0].panel_stride == 0;
+    const bool has_scales = NumKeyOperands(operands) > 3;
+    if (none_elsewhere && fits(1, params_.shape.head_dim) && (!has_scales || fits(3, 1))) return Status::Ok();
+    return Status::Error(StatusCode::kInvalidModel,
+                         "the panels of k, v or their scales are no heads, or differ");
+  }
+
+  Status CheckSideBySide(const OpOperands& operands) const {
+    const int64_t sequences = operands.inputs[0].rows, keys = operands.inputs[1].rows;
+    if (!params_.side_by_side || (sequences > 0 && keys % sequences == 0)) return Status::Ok();
+    return Status::Error(StatusCode::kInvalidArgument, "%lld keys are no equal parts for %lld sequences",
+                         static_cast<long long>(keys), static_cast<long long>(sequences));
   }
 
   Status CheckBeside(const OpOperands& operands) const {
@@ -169,6 +192,7 @@ class AttentionKernel final : public OpKernel {
                                   .k = operands.inputs[1].As<const T>(),
                                   .v = operands.inputs[2].As<const T>(),
                                   .out = operands.outputs[0].As<float>()};
+    views.head_stride = operands.inputs[1].panel_stride;
     if (beside_.has_list) views.listed = ListOperand(operands);
     if (beside_.has_past) {
       const MatrixView& state = PastOperand(operands);
@@ -184,13 +208,15 @@ class AttentionKernel final : public OpKernel {
     AttentionOperands<int8_t> views = Views<int8_t>(operands);
     views.k_scales = operands.inputs[3].As<const float>();
     views.v_scales = operands.inputs[4].As<const float>();
+    views.scale_head_stride = operands.inputs[3].panel_stride;
     return views;
   }
 
-  // As if every query saw every key.
-  static ThreadPool Workers(const OpOperands& operands, const EvalContext& context) {
+  // As if every query saw every key, of its sequence.
+  ThreadPool Workers(const OpOperands& operands, const EvalContext& context) const {
     const MatrixView& q = operands.inputs[0];
-    return context.pool.For(2 * q.rows * operands.inputs[1].rows * q.cols);
+    const int64_t queries = params_.side_by_side ? 1 : q.rows;
+    return context.pool.For(2 * queries * operands.inputs[1].rows * q.cols);
   }
 
   template <class T>
@@ -259,16 +285,17 @@ Result<AttentionKernel> Make(const OpSetup& setup) {
   }
   EARSHOT_ASSIGN_OR_RETURN(const AttentionPattern* pattern, SharedPattern(attributes.pattern()));
   EARSHOT_ASSIGN_OR_RETURN(const bool may_be_int8, MayRoundToInt8(attributes.arithmetic()));
-  AttentionKernel kernel(
-      {.shape = {.num_heads = heads,
-                 .num_kv_heads = kv_heads,
-                 .head_dim = q.cols / heads,
-                 .max_queries = q.rows,
-                 .max_keys = k.rows,
-                 .min_pool_length = MinPoolLength(attributes)},
-       .scale = attributes.scale(),
-       .pattern = pattern},
-      may_be_int8 && k.dtype != DType::kI8 && !attributes.past() && Int8AttentionIsFaster());
+  AttentionKernel kernel({.shape = {.num_heads = heads,
+                                    .num_kv_heads = kv_heads,
+                                    .head_dim = q.cols / heads,
+                                    .max_queries = attributes.side_by_side() ? 1 : q.rows,
+                                    .max_keys = k.rows,
+                                    .min_pool_length = MinPoolLength(attributes)},
+                          .scale = attributes.scale(),
+                          .pattern = pattern,
+                          .side_by_side = attributes.side_by_side()},
+                         may_be_int8 && k.dtype != DType::kI8 && !attributes.past() &&
+                             !attributes.side_by_side() && Int8AttentionIsFaster());
   kernel.SetBeside(BesideOf(attributes));
   EARSHOT_RETURN_IF_ERROR(kernel.Check(setup.operands));
   return kernel;

@@ -40,7 +40,11 @@ class LinearKernel final : public OpKernel {
     const FullyConnectedParams& dense = plan.dense;
     EARSHOT_RETURN_IF_ERROR(CheckShape("the input", in, in.rows, dense.in_channels));
     EARSHOT_RETURN_IF_ERROR(CheckShape("the output", out, in.rows, dense.out_channels));
-    if (out.dtype == DType::kI8) EARSHOT_RETURN_IF_ERROR(CheckScales(operands));
+    if (out.dtype == DType::kI8) {
+      EARSHOT_RETURN_IF_ERROR(CheckScales(operands));
+    } else if (out.panel_stride != 0) {
+      return Status::Error(StatusCode::kInvalidModel, "only 8-bit results are written in panels");
+    }
     if (in.stride != dense.in_stride || (!plan.converts && out.stride != dense.out_stride)) {
       return Status::Error(StatusCode::kInvalidModel, "the row strides of its operands change between runs");
     }
@@ -65,7 +69,20 @@ class LinearKernel final : public OpKernel {
       return Status::Error(StatusCode::kInvalidModel, "%lld columns cannot share %lld scales",
                            static_cast<long long>(out.cols), static_cast<long long>(scales.cols));
     }
+    const bool fits = (out.panel_stride == 0 || out.stride == out.cols / scales.cols) &&
+                      (scales.panel_stride == 0 || scales.stride == 1);
+    if (!fits)
+      return Status::Error(StatusCode::kInvalidModel, "a panel is more or less than what shares a scale");
     return CheckShape("the scales", scales, out.rows, scales.cols);
+  }
+
+  static kernels::QuantizedGroups GroupsOf(const OpOperands& operands) {
+    const MatrixView& out = operands.outputs[0];
+    const MatrixView& scales = operands.outputs[1];
+    return {.values = out.As<int8_t>(),
+            .scales = scales.As<float>(),
+            .group_stride = out.panel_stride != 0 ? out.panel_stride : out.cols / scales.cols,
+            .scale_stride = scales.panel_stride != 0 ? scales.panel_stride : 1};
   }
 
   Status EvalAndConvert(Matrix<const float> in, const OpOperands& operands, const EvalContext& context) {
@@ -91,8 +108,7 @@ class LinearKernel final : public OpKernel {
     if (out.dtype == DType::kF16) {
       kernels::ConvertToF16(rows, out.As<Float16>().Rows(begin, rows.rows));
     } else {
-      kernels::QuantizeGroups(rows, out.As<int8_t>().Rows(begin, rows.rows),
-                              operands.outputs[1].As<float>().Rows(begin, rows.rows));
+      kernels::QuantizeGroups(rows, GroupsOf(operands).Rows(begin, rows.rows));
     }
   }
 

@@ -57,6 +57,7 @@ void CountBytes(const fb::Method& method, const fb::Op& op, const OpOperands& op
 int64_t AttendedPairs(const fb::Attention& attention, const OpOperands& operands) {
   const int64_t num_queries = operands.inputs[0].rows, num_keys = operands.inputs[1].rows;
   const int64_t num_heads = attention.num_heads();
+  if (attention.side_by_side()) return num_heads * num_keys;
   switch (attention.pattern()) {
     case fb::PatternKind::Full:
       break;

@@ -145,6 +145,8 @@ Status ValidatePast(const fb::Attention& attention) {
 }  // namespace
 
 Status ValidateHeadPatterns(const fb::Attention& attention) {
+  if (attention.side_by_side() && (attention.pattern() != fb::PatternKind::Full || attention.past()))
+    return Bad("sequences lie side by side, but do not see all of their keys");
   const uoffset_t count = attention.heads() == nullptr ? 0 : attention.heads()->size();
   if (attention.pattern() != fb::PatternKind::Heads) {
     if (count != 0) return Bad("it has patterns of heads, which its own pattern does not use");

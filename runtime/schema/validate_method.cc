@@ -93,6 +93,25 @@ Status ValidateView(const fb::Method& method, const fb::Value& value) {
   return Status::Ok();
 }
 
+// Of the state that a value is, or is a part of; 0: rows are whole.
+uint32_t PanelCols(const fb::Model& model, const fb::Method& method, const fb::Value& value) {
+  const fb::Value& owner = value.kind() == fb::ValueKind::View
+                               ? *method.values()->Get(static_cast<uoffset_t>(value.base()))
+                               : value;
+  if (owner.kind() != fb::ValueKind::State || !InRange(owner.state(), model.states()->size())) return 0;
+  return model.states()->Get(static_cast<uoffset_t>(owner.state()))->panel_cols();
+}
+
+// Columns of a state in panels are cut between them.
+Status ValidatePanels(const fb::Model& model, const fb::Method& method, const fb::Value& view) {
+  const int64_t panel = PanelCols(model, method, view);
+  if (panel == 0) return Status::Ok();
+  const fb::Dim& cols = *view.cols();
+  if (cols.symbol() == -1 && view.col_begin() % panel == 0 && cols.addend() / cols.divisor() % panel == 0)
+    return Status::Ok();
+  return Bad("it cuts a panel of %lld columns", static_cast<long long>(panel));
+}
+
 Status ValidateValue(const fb::Model& model, const fb::Method& method, const fb::Value& value) {
   if (static_cast<int>(value.dtype()) >= kNumDTypes) return Bad("it has an unknown element type");
   EARSHOT_ASSIGN_OR_RETURN(const ValueExtent shape, ShapeExtent(method, value));
@@ -114,10 +133,14 @@ Status ValidateValue(const fb::Model& model, const fb::Method& method, const fb:
       if (!InRange(value.state(), model.states()->size())) return Bad("it has no state %d", value.state());
       const fb::State& state = *model.states()->Get(static_cast<uoffset_t>(value.state()));
       if (state.dtype() != value.dtype()) return Bad("its type is not that of its state");
+      if (state.panel_cols() != 0 &&
+          (state.cols() % state.panel_cols() != 0 || state.dtype() == fb::DType::I4))
+        return Bad("%u columns make no panels of %u", state.cols(), state.panel_cols());
       return ValidateFixedShape(shape, state.rows(), state.cols());
     }
     case fb::ValueKind::View:
-      return ValidateView(method, value);
+      EARSHOT_RETURN_IF_ERROR(ValidateView(method, value));
+      return ValidatePanels(model, method, value);
   }
   return Bad("it has an unknown kind");
 }
@@ -131,7 +154,23 @@ bool IsWritable(const fb::Method& method, const fb::Value& value) {
          owner.kind() == fb::ValueKind::State;
 }
 
-Status ValidateOp(const fb::Method& method, const fb::Op& op) {
+// Only Linear writes panels, and only Attention reads them, not as q.
+Status ValidatePanelOperands(const fb::Model& model, const fb::Method& method, const fb::Op& op) {
+  const auto has_panels = [&](int32_t value) {
+    return PanelCols(model, method, *method.values()->Get(static_cast<uoffset_t>(value))) != 0;
+  };
+  const bool reads = op.attributes_type() == fb::OpAttributes::Attention;
+  for (uoffset_t i = 0; i < op.inputs()->size(); ++i) {
+    if (has_panels(op.inputs()->Get(i)) && !(reads && i > 0)) return Bad("it reads input %u in panels", i);
+  }
+  const bool writes = op.attributes_type() == fb::OpAttributes::Linear;
+  for (const int32_t output : *op.outputs()) {
+    if (has_panels(output) && !writes) return Bad("it writes value %d in panels", output);
+  }
+  return Status::Ok();
+}
+
+Status ValidateOp(const fb::Model& model, const fb::Method& method, const fb::Op& op) {
   const size_t num_values = method.values()->size();
   for (const int32_t input : *op.inputs()) {
     if (!InRange(input, num_values)) return Bad("it reads value %d, which does not exist", input);
@@ -142,6 +181,7 @@ Status ValidateOp(const fb::Method& method, const fb::Op& op) {
     if (!IsWritable(method, *method.values()->Get(static_cast<uoffset_t>(output))))
       return Bad("it writes a value that is read-only");
   }
+  EARSHOT_RETURN_IF_ERROR(ValidatePanelOperands(model, method, op));
   const fb::Attention* attention = op.attributes_as_Attention();
   return attention == nullptr ? Status::Ok() : ValidateHeadPatterns(*attention);
 }
@@ -167,7 +207,7 @@ Status ValidateMethod(const fb::Model& model, const fb::Method& method) {
   }
   for (uoffset_t i = 0; i < method.ops()->size(); ++i) {
     const fb::Op& op = *method.ops()->Get(i);
-    if (const Status status = ValidateOp(method, op); !status.ok()) {
+    if (const Status status = ValidateOp(model, method, op); !status.ok()) {
       return status.WithContext("op %u \"%s\"", i, op.name() == nullptr ? "" : op.name()->c_str());
     }
   }

@@ -139,8 +139,9 @@ TEST_CASE("groups of a row are rounded to 8 bits within half a step", "[quick]")
         GuardedMatrix<int8_t> out(rows, cols, stride, end_gap), expected(rows, cols, cols);
         GuardedMatrix<float> scales(rows, num_groups, num_groups + 1, end_gap),
             expected_scales(rows, num_groups, num_groups);
-        kernels::QuantizeGroups(in.const_view(), out.view(), scales.view());
-        kernels::reference::QuantizeGroups(in.const_view(), expected.view(), expected_scales.view());
+        kernels::QuantizeGroups(in.const_view(), {out.view(), scales.view(), group, 1});
+        kernels::reference::QuantizeGroups(in.const_view(),
+                                           {expected.view(), expected_scales.view(), group, 1});
         CheckSame(out, expected);
         CheckSame(scales, expected_scales);
         for (int64_t i = 0; i < rows * cols; ++i) {
@@ -160,7 +161,7 @@ TEST_CASE("a group of zeros is rounded to zeros, a single large number keeps its
   std::vector<int8_t> out(6);
   std::vector<float> scales(2);
   ForEachSimdTarget([&] {
-    kernels::QuantizeGroups({in.data(), 1, 6, 6}, {out.data(), 1, 6, 6}, {scales.data(), 1, 2, 2});
+    kernels::QuantizeGroups({in.data(), 1, 6, 6}, {{out.data(), 1, 6, 6}, {scales.data(), 1, 2, 2}, 3, 1});
     CHECK(out == std::vector<int8_t>{0, 0, 0, -127, 0, 1});  // 1 / 2 rounds to the even 0
     CHECK(scales[1] == 2.0f);
   });
