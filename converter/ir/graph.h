@@ -224,6 +224,12 @@ struct Loop {
   std::map<std::string, double> settings;
 };
 
+// Sequences for which a pass derives from `decode` a method that continues them all in one run.
+struct SideBySide {
+  int64_t sequences = 0;  // at most; 0: there is no such method
+  int64_t positions = 0;  // of each, at most those of `decode`
+};
+
 // What became of a batch norm, for the report.
 struct BatchNormFate {
   std::string method;
@@ -253,8 +259,8 @@ struct Graph {
   // Shell patterns of the encoder's attention ops, one a layer and in order: those may compute in 8 bits, and
   // be given patterns of heads.
   std::vector<std::string> encoder_attention;
-  // Sequences for which a pass derives from `decode` a method that continues them all in one run; 0: none.
-  int64_t beams = 0;
+  SideBySide beams;    // of one window
+  SideBySide windows;  // of one recording
   std::vector<State> states;
   std::vector<Method> methods;
   MemoryPlan memory_plan;

@@ -23,6 +23,7 @@ Status FuseFeedForward(ir::Graph& graph);
 Status AttendInPlace(ir::Graph& graph);
 Status EliminateDeadNodes(ir::Graph& graph);
 Status AddBeams(ir::Graph& graph);
+Status AddWindows(ir::Graph& graph);
 
 }  // namespace earshot::passes
 

@@ -11,10 +11,15 @@ namespace {
 // before it can be half of a feed-forward layer. What derives a method from another one comes last: two
 // methods share their weights, which no pass rewrites then.
 constexpr Pass kPipeline[] = {
-    {"fold batch norm", FoldBatchNorm},           {"fold attention scale", FoldAttentionScale},
-    {"fuse activation", FuseActivation},          {"fuse linear siblings", FuseLinearSiblings},
-    {"fuse feed-forward", FuseFeedForward},       {"attend in place", AttendInPlace},
-    {"eliminate dead nodes", EliminateDeadNodes}, {"add beams", AddBeams},
+    {"fold batch norm", FoldBatchNorm},
+    {"fold attention scale", FoldAttentionScale},
+    {"fuse activation", FuseActivation},
+    {"fuse linear siblings", FuseLinearSiblings},
+    {"fuse feed-forward", FuseFeedForward},
+    {"attend in place", AttendInPlace},
+    {"eliminate dead nodes", EliminateDeadNodes},
+    {"add beams", AddBeams},
+    {"add windows", AddWindows},
 };
 
 }  // namespace

@@ -51,6 +51,11 @@ struct TranscribeOptions {
   // WhisperSession::max_beams.
   int beam_size = 1;
 
+  // Windows of a recording that are decoded side by side: faster, in more memory. The recording is cut at
+  // quiet places then, not where the text before ended. 1: one after the other. Whisper only; no more than
+  // WhisperSession::max_windows; greedy, and without condition_on_previous_text.
+  int batch_size = 1;
+
   // A window fails whose text, deflated, shrinks by more than this factor (infinity: never), ...
   float compression_ratio_threshold = 2.4f;
   // ... or whose tokens have an average log-probability below this (-infinity: never), unless the model also
@@ -104,7 +109,8 @@ struct Sink {
 };
 
 // Audio at 16 kHz, mono, +-1, read piece by piece so that a long recording need not be in memory. Pieces
-// overlap, since a window begins where the last segment ended: `read` must be able to go back by up to 30 s.
+// overlap, since a window begins where the last segment ended: `read` must be able to go back by up to 30 s,
+// with TranscribeOptions::batch_size by so much for each of these windows.
 struct AudioSource {
   void* context = nullptr;
   int64_t total_samples = 0;

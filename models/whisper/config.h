@@ -19,6 +19,14 @@ constexpr int64_t kMaxBeams = 5;
 // The method for them, which a session has if SessionOptions::optional_methods names it.
 constexpr std::string_view kBeamsMethod = "decode_beams";
 
+// Windows of a recording that are decoded side by side, and the method for them, as above.
+constexpr int64_t kMaxWindows = 8;
+constexpr std::string_view kWindowsMethod = "decode_windows";
+
+// Positions of the decoder's cache for each of them: what a window's text may have by default, and its
+// prompt, which knows nothing of what was said before.
+constexpr int64_t WindowPositions(int64_t max_text_tokens) { return max_text_tokens / 2 + 8; }
+
 struct Config {
   int64_t num_mels = 80;
   int64_t vocab_size = 0;  // V

@@ -69,6 +69,7 @@ Result<EngineNetwork> EngineNetwork::Create(Session session, const Dimensions& d
   EARSHOT_RETURN_IF_ERROR(network.FindValues());
   EARSHOT_RETURN_IF_ERROR(network.CheckShapes());
   if (network.session_.HasMethod(kBeamsMethod)) EARSHOT_RETURN_IF_ERROR(network.FindBeams());
+  if (network.session_.HasMethod(kWindowsMethod)) EARSHOT_RETURN_IF_ERROR(network.FindWindows());
   return network;
 }
 
@@ -90,20 +91,53 @@ Status EngineNetwork::FindValues() {
   return {};
 }
 
-Status EngineNetwork::FindBeams() {
-  constexpr std::string_view kSymbols[] = {"beams", "position", "end", "frames"};
-  EARSHOT_ASSIGN_OR_RETURN(decode_beams_, Call::Bind(session_, kBeamsMethod, kSymbols));
+Result<EngineNetwork::SideBySide> EngineNetwork::BindSideBySide(const Session& session,
+                                                                std::string_view method,
+                                                                std::span<const std::string_view> symbols) {
+  SideBySide bound;
+  EARSHOT_ASSIGN_OR_RETURN(bound.call, Call::Bind(session, method, symbols));
   for (const auto& [name, index] :
-       {std::pair<const char*, int*>{"token_ids", &beam_ids_}, {"logits", &beam_logits_}}) {
-    const Result<int> found = session_.FindValue(decode_beams_.method(), name);
+       {std::pair<const char*, int*>{"token_ids", &bound.token_ids}, {"logits", &bound.logits}}) {
+    const Result<int> found = session.FindValue(bound.call.method(), name);
     if (!found.ok()) return AsModelError(found.status());
     *index = found.value();
   }
+  return bound;
+}
+
+// Lengths are linear in the symbol: what fits the least and the most of it fits all between.
+Status EngineNetwork::FindBeams() {
+  constexpr std::string_view kSymbols[] = {"beams", "position", "end", "frames"};
+  EARSHOT_ASSIGN_OR_RETURN(decode_beams_, BindSideBySide(session_, kBeamsMethod, kSymbols));
   encoded_frames_ = 1;  // any that may be: shapes alone are looked at
-  const Status caches = FindBeamCaches();
-  const Status shapes = caches.ok() ? CheckBeamShapes() : caches;
+  Status status = FindBeamCaches();
+  for (const int64_t count : {int64_t{1}, caches_.max_beams()}) {
+    if (!status.ok()) break;
+    SetDecodeBeams(count, 0);
+    status = CheckLogits(decode_beams_, count);
+  }
   encoded_frames_ = 0;
-  return shapes;
+  return status;
+}
+
+Status EngineNetwork::FindWindows() {
+  constexpr std::string_view kSymbols[] = {"windows", "position", "end", "keys"};
+  EARSHOT_ASSIGN_OR_RETURN(decode_windows_, BindSideBySide(session_, kWindowsMethod, kSymbols));
+  encoded_frames_ = 1;  // as above
+  Status status = FindWindowCaches();
+  for (const int64_t count : {int64_t{1}, window_caches_.max_windows()}) {
+    if (!status.ok()) break;
+    SetDecodeWindows(count, 0);
+    status = CheckLogits(decode_windows_, count);
+  }
+  encoded_frames_ = 0;
+  return status;
+}
+
+Result<MatrixView> EngineNetwork::FindState(const Call& call, const char* name) const {
+  const Result<int> value = session_.FindValue(call.method(), name);
+  if (!value.ok()) return AsModelError(value.status());
+  return View(call, value.value());
 }
 
 Status EngineNetwork::FindBeamCaches() {
@@ -113,27 +147,39 @@ Status EngineNetwork::FindBeamCaches() {
   for (int layer = 0;; ++layer) {
     std::snprintf(name, sizeof(name), "self_kv_%d", layer);
     std::snprintf(beams_name, sizeof(beams_name), "beams_%s", name);
-    const Result<int> one = session_.FindValue(decode_.method(), name);
-    if (!one.ok()) return Status::Ok();
-    const Result<int> beams = session_.FindValue(decode_beams_.method(), beams_name);
-    if (!beams.ok()) return AsModelError(beams.status());
-    EARSHOT_ASSIGN_OR_RETURN(const MatrixView one_view, View(decode_, one.value()));
-    EARSHOT_ASSIGN_OR_RETURN(const MatrixView beams_view, View(decode_beams_, beams.value()));
-    EARSHOT_RETURN_IF_ERROR(CheckShape(name, one_view, one_view.dtype, max_text_tokens_, one_view.cols));
-    EARSHOT_RETURN_IF_ERROR(caches_.AddLayer(one_view, beams_view));
+    if (!session_.FindValue(decode_.method(), name).ok()) return Status::Ok();
+    EARSHOT_ASSIGN_OR_RETURN(const MatrixView one, FindState(decode_, name));
+    EARSHOT_ASSIGN_OR_RETURN(const MatrixView beams, FindState(decode_beams_.call, beams_name));
+    EARSHOT_RETURN_IF_ERROR(CheckShape(name, one, one.dtype, max_text_tokens_, one.cols));
+    EARSHOT_RETURN_IF_ERROR(caches_.AddLayer(one, beams));
   }
 }
 
-// Lengths are linear in the symbol: what fits the least and the most of it fits all between.
-Status EngineNetwork::CheckBeamShapes() {
-  for (const int64_t count : {int64_t{1}, caches_.max_beams()}) {
-    SetDecodeBeams(count, 0);
-    EARSHOT_ASSIGN_OR_RETURN(const MatrixView ids, View(decode_beams_, beam_ids_));
-    EARSHOT_RETURN_IF_ERROR(CheckShape("token_ids", ids, DType::kI32, count, 1));
-    EARSHOT_ASSIGN_OR_RETURN(const MatrixView logits, View(decode_beams_, beam_logits_));
-    EARSHOT_RETURN_IF_ERROR(CheckShape("logits", logits, DType::kF32, count, vocab_size_));
+Status EngineNetwork::FindWindowCaches() {
+  SetDecode(1, 0);
+  SetDecodeWindows(1, 0);
+  char name[32], windows_name[48];
+  for (int layer = 0;; ++layer) {
+    for (const char* format : {"cross_kv_%d", "cross_kv_%d_scales"}) {
+      std::snprintf(name, sizeof(name), format, layer);
+      std::snprintf(windows_name, sizeof(windows_name), "windows_%s", name);
+      if (!session_.FindValue(decode_.method(), name).ok()) continue;  // no such layer, or no 8-bit keys
+      EARSHOT_ASSIGN_OR_RETURN(const MatrixView one, FindState(decode_, name));
+      EARSHOT_ASSIGN_OR_RETURN(const MatrixView windows, FindState(decode_windows_.call, windows_name));
+      EARSHOT_RETURN_IF_ERROR(window_caches_.AddHeard(one, windows));
+    }
+    std::snprintf(windows_name, sizeof(windows_name), "windows_self_kv_%d", layer);
+    if (!session_.FindValue(decode_windows_.call.method(), windows_name).ok()) return Status::Ok();
+    EARSHOT_ASSIGN_OR_RETURN(const MatrixView said, FindState(decode_windows_.call, windows_name));
+    EARSHOT_RETURN_IF_ERROR(window_caches_.AddSaid(said));
   }
-  return Status::Ok();
+}
+
+Status EngineNetwork::CheckLogits(const SideBySide& method, int64_t sequences) const {
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView ids, View(method.call, method.token_ids));
+  EARSHOT_RETURN_IF_ERROR(CheckShape("token_ids", ids, DType::kI32, sequences, 1));
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView logits, View(method.call, method.logits));
+  return CheckShape("logits", logits, DType::kF32, sequences, vocab_size_);
 }
 
 Status EngineNetwork::CheckShapes() {
@@ -161,7 +207,13 @@ void EngineNetwork::SetDecode(int64_t tokens, int64_t position) {
 
 void EngineNetwork::SetDecodeBeams(int64_t beams, int64_t position) {
   const int64_t values[] = {beams, position, position * caches_.max_beams() + beams, encoded_frames_};
-  decode_beams_.Set(values);
+  decode_beams_.call.Set(values);
+}
+
+void EngineNetwork::SetDecodeWindows(int64_t windows, int64_t position) {
+  const int64_t frames = std::max<int64_t>(1, window_caches_.frames());
+  const int64_t values[] = {windows, position, position * max_windows() + windows, windows * frames};
+  decode_windows_.call.Set(values);
 }
 
 Result<Matrix<float>> EngineNetwork::MelInput(int64_t mel_frames) {
@@ -233,12 +285,18 @@ Result<Matrix<float>> EngineNetwork::DecodeBeams(std::span<const int32_t> tokens
                          static_cast<long long>(beams), static_cast<long long>(num_beams_),
                          static_cast<long long>(position));
   }
-  EARSHOT_RETURN_IF_ERROR(CheckTokens(tokens));
   SetDecodeBeams(beams, position);
-  EARSHOT_ASSIGN_OR_RETURN(const MatrixView ids, View(decode_beams_, beam_ids_));
-  for (int64_t row = 0; row < beams; ++row) *ids.As<int32_t>().Row(row) = tokens[static_cast<size_t>(row)];
-  EARSHOT_RETURN_IF_ERROR(session_.Run(decode_beams_.method(), decode_beams_.symbols()));
-  EARSHOT_ASSIGN_OR_RETURN(const MatrixView logits, View(decode_beams_, beam_logits_));
+  return RunSideBySide(decode_beams_, tokens);
+}
+
+Result<Matrix<float>> EngineNetwork::RunSideBySide(const SideBySide& method,
+                                                   std::span<const int32_t> tokens) {
+  EARSHOT_RETURN_IF_ERROR(CheckTokens(tokens));
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView ids, View(method.call, method.token_ids));
+  for (int64_t row = 0; row < std::ssize(tokens); ++row)
+    *ids.As<int32_t>().Row(row) = tokens[static_cast<size_t>(row)];
+  EARSHOT_RETURN_IF_ERROR(session_.Run(method.call.method(), method.call.symbols()));
+  EARSHOT_ASSIGN_OR_RETURN(const MatrixView logits, View(method.call, method.logits));
   return logits.As<float>();
 }
 
@@ -248,6 +306,39 @@ Status EngineNetwork::ReorderBeams(std::span<const int32_t> parents, int64_t beg
       std::ranges::all_of(parents, [&](int32_t parent) { return parent >= 0 && parent < num_beams_; });
   if (!fits) return Status::Error(StatusCode::kInvalidArgument, "beams cannot be reordered like that");
   caches_.Reorder(parents, begin, end);
+  return Status::Ok();
+}
+
+Status EngineNetwork::KeepWindow(int64_t window) {
+  const bool fits = encoded_frames_ > 0 && window >= 0 && window < max_windows() && window <= num_windows_ &&
+                    (window == 0 || encoded_frames_ == window_caches_.frames());
+  if (!fits) {
+    return Status::Error(StatusCode::kInvalidArgument,
+                         "window %lld of %lld, %lld frames long, cannot be kept",
+                         static_cast<long long>(window), static_cast<long long>(max_windows()),
+                         static_cast<long long>(encoded_frames_));
+  }
+  window_caches_.Keep(window, encoded_frames_);
+  num_windows_ = window + 1;
+  return Status::Ok();
+}
+
+Result<Matrix<float>> EngineNetwork::DecodeWindows(std::span<const int32_t> tokens, int64_t position) {
+  const int64_t windows = std::ssize(tokens);
+  if (windows < 1 || windows > num_windows_ || position < 0 || position >= max_window_tokens()) {
+    return Status::Error(StatusCode::kInvalidArgument, "decode: %lld of %lld windows at position %lld",
+                         static_cast<long long>(windows), static_cast<long long>(num_windows_),
+                         static_cast<long long>(position));
+  }
+  SetDecodeWindows(windows, position);
+  return RunSideBySide(decode_windows_, tokens);
+}
+
+Status EngineNetwork::MoveWindow(int64_t from, int64_t to, int64_t tokens) {
+  const bool fits = from >= 0 && from < num_windows_ && to >= 0 && to < num_windows_ && tokens >= 0 &&
+                    tokens <= max_window_tokens();
+  if (!fits) return Status::Error(StatusCode::kInvalidArgument, "windows cannot be moved like that");
+  if (from != to) window_caches_.Move(from, to, tokens);
   return Status::Ok();
 }
 

@@ -11,6 +11,7 @@
 #include "models/whisper/config.h"
 #include "models/whisper/dimensions.h"
 #include "models/whisper/network.h"
+#include "models/whisper/window_caches.h"
 #include "runtime/engine/session.h"
 
 namespace earshot::whisper {
@@ -34,6 +35,11 @@ class EngineNetwork final : public Network {
   Status BeginBeams(int64_t beams, int64_t tokens) override;
   Result<Matrix<float>> DecodeBeams(std::span<const int32_t> tokens, int64_t position) override;
   Status ReorderBeams(std::span<const int32_t> parents, int64_t begin, int64_t end) override;
+  int64_t max_windows() const override { return window_caches_.max_windows(); }
+  int64_t max_window_tokens() const override { return window_caches_.max_tokens(); }
+  Status KeepWindow(int64_t window) override;
+  Result<Matrix<float>> DecodeWindows(std::span<const int32_t> tokens, int64_t position) override;
+  Status MoveWindow(int64_t from, int64_t to, int64_t tokens) override;
 
   // [S, d] f32 of the last Encode.
   Result<Matrix<const float>> EncoderOutput() const;
@@ -59,13 +65,26 @@ class EngineNetwork final : public Network {
     std::array<int64_t, kMaxSymbols> values_{};
   };
 
+  // A method that continues several sequences.
+  struct SideBySide {
+    Call call;
+    int token_ids = -1, logits = -1;  // values
+  };
+  static Result<SideBySide> BindSideBySide(const Session& session, std::string_view method,
+                                           std::span<const std::string_view> symbols);
+
   EngineNetwork(Session session, const Dimensions& dimensions);
   Status FindValues();
   Status CheckShapes();
   Status FindBeams();
   Status FindBeamCaches();
-  Status CheckBeamShapes();
+  Status FindWindows();
+  Status FindWindowCaches();
+  Result<MatrixView> FindState(const Call& call, const char* name) const;
   void SetDecodeBeams(int64_t beams, int64_t position);
+  void SetDecodeWindows(int64_t windows, int64_t position);
+  Status CheckLogits(const SideBySide& method, int64_t sequences) const;
+  Result<Matrix<float>> RunSideBySide(const SideBySide& method, std::span<const int32_t> tokens);
   Status CheckTokens(std::span<const int32_t> tokens) const;
   void SetEncode(int64_t mel_frames);
   void SetDecode(int64_t tokens, int64_t position);
@@ -78,10 +97,12 @@ class EngineNetwork final : public Network {
   int64_t max_text_tokens_;
   int64_t max_mel_frames_;
   int64_t num_mels_;
-  Call encode_, decode_, decode_beams_;
+  Call encode_, decode_;
+  SideBySide decode_beams_, decode_windows_;
   BeamCaches caches_;
-  int64_t num_beams_ = 0;  // begun
-  int beam_ids_ = -1, beam_logits_ = -1;
+  WindowCaches window_caches_;
+  int64_t num_beams_ = 0;                                              // begun
+  int64_t num_windows_ = 0;                                            // kept
   int mel_ = -1, encoder_output_ = -1, token_ids_ = -1, logits_ = -1;  // values
   int64_t encoded_frames_ = 0;                                         // S of the last window; 0: none
 };

@@ -367,9 +367,10 @@ Result<ir::Graph> BuildGraph(const Config& config, ir::WeightSource& weights, Mo
   graph.int4_exceptions = {"encoder.*.self_attention.*"};
   graph.encoder_attention = {"encoder.*.self_attention.attend"};  // most of the encoder's time is spent there
   graph.int8_convolutions = {"encoder.conv*"};                    // both at once cost nothing measurable
-  graph.int8_states = {"cross_kv_*"};                             // read with every token
-  graph.f16_states = {"self_kv_*", "beams_self_kv_*", "cross_kv_*"};
-  graph.beams = kMaxBeams;
+  graph.int8_states = {"cross_kv_*", "windows_cross_kv_*"};       // read with every token
+  graph.f16_states = {"self_kv_*", "cross_kv_*", "beams_self_kv_*", "windows_*_kv_*"};
+  graph.beams = {.sequences = kMaxBeams, .positions = config.max_text_tokens};
+  graph.windows = {.sequences = kMaxWindows, .positions = WindowPositions(config.max_text_tokens)};
   graph.metadata = std::move(card.metadata);
   graph.tokenizer = std::move(card.tokenizer);
   graph.generation = std::move(card.generation);

@@ -45,6 +45,22 @@ class Network {
   // Beam b goes on as parents[b] stood before the call. Beams differ in the tokens [begin, end) only.
   virtual Status ReorderBeams(std::span<const int32_t> parents, int64_t begin, int64_t end) = 0;
 
+  // Windows that DecodeWindows can continue side by side; 0: none. Their caches hold this many tokens each.
+  virtual int64_t max_windows() const = 0;
+  virtual int64_t max_window_tokens() const = 0;
+
+  // Keeps what Encode has computed last as window `window` of those that are decoded side by side. Number 0
+  // begins anew; all further ones have as many mel_frames.
+  virtual Status KeepWindow(int64_t window) = 0;
+
+  // Appends tokens[w] to what window w has said, all of which hold `position` tokens, and returns the logits
+  // [windows, V] that follow, on the terms of Decode. There may be fewer tokens than windows were kept: the
+  // last ones rest.
+  virtual Result<Matrix<float>> DecodeWindows(std::span<const int32_t> tokens, int64_t position) = 0;
+
+  // Window `to`, which is forgotten, becomes window `from`, with its first `tokens`.
+  virtual Status MoveWindow(int64_t from, int64_t to, int64_t tokens) = 0;
+
  protected:
   ~Network() = default;
 };

@@ -26,11 +26,12 @@ void SegmentSplitter::FindAdvance() {
   const size_t n = tokens_.size();
   ends_in_single_timestamp_ =
       n >= 2 && vocabulary_.IsTimestamp(tokens_[n - 1]) && !vocabulary_.IsTimestamp(tokens_[n - 2]);
+  ends_in_text_ = window_.ends_in_pause && n >= 1 && !vocabulary_.IsTimestamp(tokens_[n - 1]);
   advance_ms_ = window_.content_ms;
   for (size_t i = n; i-- > 1;) {
     if (!IsCut(i)) continue;
     has_pairs_ = true;
-    if (!ends_in_single_timestamp_) advance_ms_ = TimeMs(tokens_[i - 1]);
+    if (!ends_in_single_timestamp_ && !ends_in_text_) advance_ms_ = TimeMs(tokens_[i - 1]);
     break;
   }
   // A timestamp in the padding, or one at zero that would repeat the window forever.
@@ -46,6 +47,13 @@ SegmentSpan SegmentSplitter::WholeWindow() const {
   return {window_.begin_ms + start_ms, window_.begin_ms + end_ms, tokens_};
 }
 
+SegmentSpan SegmentSplitter::UpToThePause(std::span<const int32_t> tokens) const {
+  // Said to begin in the padding: it is heard, however briefly.
+  const int64_t latest_ms = std::max<int64_t>(0, window_.content_ms - vocabulary_.timestamp_step_ms);
+  const int64_t start_ms = std::min(TimeMs(tokens.front()), latest_ms);
+  return {window_.begin_ms + start_ms, window_.begin_ms + window_.content_ms, tokens};
+}
+
 bool SegmentSplitter::Next(SegmentSpan* segment) {
   if (next_token_ >= tokens_.size()) return false;
   const size_t begin = next_token_;
@@ -57,8 +65,12 @@ bool SegmentSplitter::Next(SegmentSpan* segment) {
   size_t end = begin + 1;
   while (end < tokens_.size() && !IsCut(end)) ++end;
   next_token_ = end;
-  if (end == tokens_.size() && !ends_in_single_timestamp_) return false;  // unfinished
   const std::span<const int32_t> tokens = tokens_.subspan(begin, end - begin);
+  if (end == tokens_.size() && ends_in_text_) {
+    *segment = UpToThePause(tokens);
+    return true;
+  }
+  if (end == tokens_.size() && !ends_in_single_timestamp_) return false;  // unfinished
   *segment = {window_.begin_ms + TimeMs(tokens.front()), window_.begin_ms + TimeMs(tokens.back()), tokens};
   return true;
 }

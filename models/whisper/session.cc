@@ -131,6 +131,7 @@ const Vocabulary& WhisperSession::vocabulary() const { return impl_->transcriber
 int64_t WhisperSession::max_mel_frames() const { return impl_->network.max_mel_frames(); }
 int64_t WhisperSession::num_mels() const { return impl_->network.num_mels(); }
 int64_t WhisperSession::max_beams() const { return std::max<int64_t>(1, impl_->network.max_beams()); }
+int64_t WhisperSession::max_windows() const { return std::max<int64_t>(1, impl_->network.max_windows()); }
 int64_t WhisperSession::max_text_tokens() const { return impl_->network.max_text_tokens(); }
 
 MemoryRequirements WhisperSession::used() const {

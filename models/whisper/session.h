@@ -70,6 +70,8 @@ class WhisperSession {
   int64_t max_text_tokens() const;
   // Greatest beam size. 1: SessionOptions::optional_methods lacks kBeamsMethod, or the model does.
   int64_t max_beams() const;
+  // Greatest batch size, likewise, with kWindowsMethod.
+  int64_t max_windows() const;
 
   // Bytes really taken, by class.
   MemoryRequirements used() const;

@@ -2,45 +2,23 @@
 #include "models/whisper/transcriber.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <string_view>
 
 #include "models/common/token_decoder.h"
+#include "models/whisper/transcriber_recording.h"
 
 namespace earshot::whisper {
 namespace {
 
-// Less audio than this at the end is not worth a window; the model tends to invent words for it.
-constexpr int64_t kMinContentMs = 100;
 // A window that ran into a loop may have come no further than its first words. Going on so near would loop
 // again.
 constexpr int64_t kMinAdvanceAfterLoopMs = 1000;
 // Text sampled above this temperature would mislead the next window.
 constexpr float kMaxPromptTemperature = 0.5f;
-// Tokens, timestamps included, that so much audio may take: a multiple of what the fastest speakers say
-// (English: 7 in a second), with room for languages whose characters take several tokens each. What is
-// generous costs only where a text runs away; too little costs words, except in the first try at a window,
-// which is followed by another.
-struct TokenRate {
-  int64_t per_second;
-  int64_t at_least;
-};
-constexpr TokenRate kFirstTryRate = {.per_second = 15, .at_least = 16};
-constexpr TokenRate kHighestRate = {.per_second = 30, .at_least = 32};
 // Far from overflow, and beyond any recording.
 constexpr int64_t kMaxSamples = int64_t{1} << 55;
-
-class Stopwatch {
- public:
-  double Milliseconds() const {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 Status CheckOptions(const TranscribeOptions& options) {
   const auto error = [](const char* what) { return Status::Error(StatusCode::kInvalidArgument, "%s", what); };
@@ -50,35 +28,15 @@ Status CheckOptions(const TranscribeOptions& options) {
   }
   if (options.best_of < 1) return error("best_of must be 1 or more");
   if (options.beam_size < 1) return error("beam_size must be 1 or more");
+  if (options.batch_size < 1) return error("batch_size must be 1 or more");
+  if (options.batch_size > 1 && (options.beam_size > 1 || options.temperatures.front() > 0))
+    return error("windows are decoded side by side at temperature 0 and without beams");
+  if (options.batch_size > 1 && options.condition_on_previous_text)
+    return error("windows that are decoded side by side know nothing of each other's text");
   if (options.margin_ms < 0) return error("margin_ms must be 0 or more");
   if (options.max_attempt_lengths < 1) return error("max_attempt_lengths must be 1 or more");
   if (options.max_new_tokens < 0) return error("max_new_tokens must be 0 (the model's usual) or more");
   return {};
-}
-
-// Options with the number of tokens limited to what the audio can hold.
-TranscribeOptions Limited(const TranscribeOptions& options, const TokenRate& rate, int64_t content_ms,
-                          int64_t max_text_tokens) {
-  const int64_t possible = rate.at_least + content_ms * rate.per_second / 1000;
-  TranscribeOptions limited = options;
-  limited.max_new_tokens = static_cast<int>(std::min(WantedTokens(options, max_text_tokens), possible));
-  return limited;
-}
-
-// Rows of mel to encode for a window with that much audio; even, since the encoder halves them.
-int64_t RightSizedFrames(int64_t content_ms, int margin_ms, int64_t whole_window) {
-  const int64_t wanted = (content_ms + margin_ms) / kMelFrameMs;
-  return std::min(whole_window, (wanted + 1) / 2 * 2);
-}
-
-// Whether a text over less than a whole window may stand. That nothing was said is for whole windows to say:
-// over shorter ones the model now and then ends before it has begun.
-bool IsConvincing(const TranscribeOptions& options, const Vocabulary& vocabulary,
-                  const WindowTranscript& transcript) {
-  const bool has_text =
-      std::ranges::any_of(transcript.tokens, [&](int32_t token) { return !vocabulary.IsTimestamp(token); });
-  return has_text && !transcript.truncated && !NeedsFallback(options, transcript.score) &&
-         !IsSilence(options, transcript.score);
 }
 
 Status ResolveLanguage(const Vocabulary& vocabulary, const TranscribeOptions& options, int32_t& token) {
@@ -103,26 +61,7 @@ Status ResolveLanguage(const Vocabulary& vocabulary, const TranscribeOptions& op
       code_bytes, code);
 }
 
-void SetLanguage(std::string_view code, float probability, Summary& summary) {
-  summary.language = {};
-  std::ranges::copy(code.substr(0, summary.language.size() - 1), summary.language.begin());
-  summary.language_probability = probability;
-}
-
 }  // namespace
-
-struct Transcriber::Recording {
-  Network& network;
-  const AudioSource& audio;
-  const TranscribeOptions& options;
-  const Sink& sink;
-  Summary& summary;
-  Pcg32 random;
-  int32_t language_token;
-  int64_t begin_ms = 0;    // of the next window
-  int64_t content_ms = 0;  // whole mel frames of the recording
-  bool cancelled = false;
-};
 
 Result<Transcriber> Transcriber::Create(const Dimensions& dimensions, const ThreadPool& pool, Arena& arena) {
   const DecoderTables& tables = dimensions.tables;
@@ -135,13 +74,14 @@ Result<Transcriber> Transcriber::Create(const Dimensions& dimensions, const Thre
   // Both take their memory, so that a measuring arena learns of all of it, before an error of either counts.
   Result<WindowFeatures> features = WindowFeatures::Create(dimensions.log_mel, pool, arena);
   Result<WindowDecoder> decoder = WindowDecoder::Create(tables, arena);
+  const WindowGroup group = WindowGroup::Create(tables.max_text_tokens, arena);
   if (!features.ok()) return features.status();
   if (!decoder.ok()) return decoder.status();
-  if (previous == nullptr || text == nullptr) {
+  if (arena.required_bytes() > arena.capacity_bytes()) {
     return Status::Error(StatusCode::kOutOfMemory, "transcriber: %zu bytes given, %zu needed",
                          arena.capacity_bytes(), arena.required_bytes());
   }
-  Transcriber transcriber(features.value(), decoder.value());
+  Transcriber transcriber(features.value(), decoder.value(), group);
   transcriber.previous_ = TokenList({previous, max_previous});
   transcriber.text_ = {text, text_bytes};
   return transcriber;
@@ -168,6 +108,11 @@ Status Transcriber::Run(Network& network, const AudioSource& audio, const Transc
         StatusCode::kInvalidArgument, "a beam size of %d: this model, or this session, has room for %lld",
         options.beam_size, static_cast<long long>(std::max<int64_t>(1, network.max_beams())));
   }
+  if (options.batch_size > std::max<int64_t>(1, network.max_windows())) {
+    return Status::Error(
+        StatusCode::kInvalidArgument, "a batch size of %d: this model, or this session, has room for %lld",
+        options.batch_size, static_cast<long long>(std::max<int64_t>(1, network.max_windows())));
+  }
   summary.audio_ms = audio.total_samples / kSamplesPerMs;
   features_.Reset();
   previous_.Clear();
@@ -176,7 +121,10 @@ Status Transcriber::Run(Network& network, const AudioSource& audio, const Transc
   while (recording.content_ms - recording.begin_ms >= kMinContentMs) {
     if (!recording.cancelled && sink.should_stop != nullptr)
       recording.cancelled = sink.should_stop(sink.context);
-    if (!recording.cancelled) EARSHOT_RETURN_IF_ERROR(TranscribeWindow(recording));
+    if (!recording.cancelled) {
+      EARSHOT_RETURN_IF_ERROR(WantsGroup(recording) ? TranscribeGroup(recording)
+                                                    : TranscribeWindow(recording));
+    }
     if (recording.cancelled) {
       return Status::Error(StatusCode::kCancelled, "stopped at %lld of %lld ms",
                            static_cast<long long>(recording.begin_ms),
@@ -213,7 +161,6 @@ Status Transcriber::EncodeFirstWindow(Network& network, const AudioSource& audio
 }
 
 Status Transcriber::TranscribeWindow(Recording& recording) {
-  const TranscribeOptions& options = recording.options;
   Summary& summary = recording.summary;
   const int64_t mel_frames = recording.network.max_mel_frames();
   const int64_t content_ms = std::min(mel_frames * kMelFrameMs, recording.content_ms - recording.begin_ms);
@@ -222,16 +169,19 @@ Status Transcriber::TranscribeWindow(Recording& recording) {
   WindowTranscript transcript;
   EARSHOT_RETURN_IF_ERROR(EncodeAndDecode(recording, content_ms, transcript));
   if (summary.windows == 0) {
-    const bool known = vocabulary().multilingual;
-    SetLanguage(known ? vocabulary().LanguageCode(transcript.language_token) : "en",
+    SetLanguage(vocabulary().multilingual ? vocabulary().LanguageCode(transcript.language_token) : "en",
                 transcript.language_probability, summary);
     recording.language_token = transcript.language_token;
   }
-  ++summary.windows;
-  recording.cancelled = transcript.cancelled;
+  return AcceptWindow(recording, transcript, {.begin_ms = recording.begin_ms, .content_ms = content_ms});
+}
 
-  const WindowSpan window = {.begin_ms = recording.begin_ms, .content_ms = content_ms};
-  if (IsSilence(options, transcript.score)) return SkipWindow(recording, content_ms);
+Status Transcriber::AcceptWindow(Recording& recording, const WindowTranscript& transcript,
+                                 const WindowSpan& window) {
+  const TranscribeOptions& options = recording.options;
+  ++recording.summary.windows;
+  recording.cancelled = transcript.cancelled;
+  if (IsSilence(options, transcript.score)) return SkipWindow(recording, window.content_ms);
   SegmentSplitter splitter(vocabulary(), window, transcript.tokens);
   EARSHOT_RETURN_IF_ERROR(EmitSegments(recording, splitter, transcript));
   if (!options.condition_on_previous_text || transcript.last_temperature > kMaxPromptTemperature)

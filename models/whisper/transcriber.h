@@ -12,6 +12,7 @@
 #include "models/whisper/transcription.h"
 #include "models/whisper/window_decoder.h"
 #include "models/whisper/window_features.h"
+#include "models/whisper/window_group.h"
 #include "runtime/core/status.h"
 #include "runtime/memory/arena.h"
 
@@ -36,15 +37,21 @@ class Transcriber {
   const Vocabulary& vocabulary() const { return decoder_.tables().vocabulary; }
 
  private:
-  struct Recording;  // the arguments of Run, and how far it has come
-  Transcriber(const WindowFeatures& features, const WindowDecoder& decoder)
-      : features_(features), decoder_(decoder) {}
+  struct Recording;
+  Transcriber(const WindowFeatures& features, const WindowDecoder& decoder, const WindowGroup& group)
+      : features_(features), decoder_(decoder), group_(group) {}
 
   Status CheckArguments(const AudioSource& audio, const TranscribeOptions& options,
                         int32_t& language_token) const;
   Status ComputeFeatures(Recording& recording, int64_t mel_frames);
   static Status SkipWindow(Recording& recording, int64_t content_ms);
   Status TranscribeWindow(Recording& recording);
+  Status AcceptWindow(Recording& recording, const WindowTranscript& transcript, const WindowSpan& window);
+  bool WantsGroup(const Recording& recording) const;
+  Status TranscribeGroup(Recording& recording);
+  Status EncodeGroup(Recording& recording, int64_t mel_frames);
+  Status DecodeGroup(Recording& recording, int64_t longest_ms);
+  Status FinishGrouped(Recording& recording, const GroupedWindow& window);
   Status EncodeAndDecode(Recording& recording, int64_t content_ms, WindowTranscript& transcript);
   Status DecodeFrames(Recording& recording, int64_t mel_frames, const TranscribeOptions& options,
                       WindowTranscript& transcript);
@@ -53,6 +60,7 @@ class Transcriber {
 
   WindowFeatures features_;
   WindowDecoder decoder_;
+  WindowGroup group_;
   TokenList previous_;    // what was said, as a prompt for the next window
   std::span<char> text_;  // of one segment, well-formed UTF-8
 };

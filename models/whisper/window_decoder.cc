@@ -2,6 +2,7 @@
 #include "models/whisper/window_decoder.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <string_view>
@@ -80,6 +81,18 @@ Status WindowDecoder::Run(Request& request, std::span<const int32_t> tokens) {
   return {};
 }
 
+std::span<const int32_t> WindowDecoder::PromptTail(int32_t language_token, const TranscribeOptions& options,
+                                                   std::span<int32_t, kMaxPromptTail> room) const {
+  const Vocabulary& v = tables_.vocabulary;
+  size_t count = 0;
+  if (v.multilingual) {
+    if (language_token != kNoToken) room[count++] = language_token;
+    room[count++] = options.task == Task::kTranslate ? v.translate : v.transcribe;
+  }
+  if (!options.timestamps) room[count++] = v.no_timestamps;
+  return room.first(count);
+}
+
 Status WindowDecoder::Prefill(Request& request) {
   const Vocabulary& v = tables_.vocabulary;
   WindowTranscript& transcript = request.transcript;
@@ -106,13 +119,9 @@ Status WindowDecoder::Prefill(Request& request) {
     }
   }
 
-  prompt_.Clear();
-  if (v.multilingual) {
-    if (transcript.language_token != kNoToken) prompt_.Append(transcript.language_token);
-    prompt_.Append(request.options.task == Task::kTranslate ? v.translate : v.transcribe);
-  }
-  if (!request.options.timestamps) prompt_.Append(v.no_timestamps);
-  if (prompt_.size() > 0) EARSHOT_RETURN_IF_ERROR(Run(request, prompt_.tokens()));
+  std::array<int32_t, kMaxPromptTail> room;
+  const std::span<const int32_t> tail = PromptTail(transcript.language_token, request.options, room);
+  if (!tail.empty()) EARSHOT_RETURN_IF_ERROR(Run(request, tail));
   std::ranges::copy(request.logits, prompt_logits_.begin());
   return {};
 }

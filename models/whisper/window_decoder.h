@@ -61,6 +61,8 @@ struct WindowTranscript {
 // is said. Owns nothing, borrows its memory; never touches the heap. Threads: one call at a time.
 class WindowDecoder {
  public:
+  static constexpr size_t kMaxPromptTail = 3;
+
   // Takes its memory from the arena; from a measuring one the result is kOutOfMemory, and the arena knows the
   // bytes.
   static Result<WindowDecoder> Create(const DecoderTables& tables, Arena& arena);
@@ -68,6 +70,13 @@ class WindowDecoder {
   // Decodes the window that `network` has encoded. Errors: those of the network.
   Status Decode(Network& network, const WindowPrompt& prompt, const TranscribeOptions& options,
                 const Sink& sink, Pcg32& random, WindowTranscript& transcript);
+
+  // What <|startoftranscript|> is followed by, in `room`: [language, task] [<|notimestamps|>].
+  std::span<const int32_t> PromptTail(int32_t language_token, const TranscribeOptions& options,
+                                      std::span<int32_t, kMaxPromptTail> room) const;
+
+  // How good the tokens of a window are.
+  Result<AttemptScore> Score(const Generation& generation, float no_speech_prob);
 
   // Text of tokens as spelled, possibly ill-formed UTF-8; valid until the next call of any method.
   Result<std::string_view> Text(std::span<const int32_t> tokens);
@@ -85,7 +94,6 @@ class WindowDecoder {
   Status SampleOneByOne(Request& request, const GenerationRequest& generation, int samples);
   Status SampleSideBySide(Request& request, const GenerationRequest& generation, int samples);
   void Keep(Request& request, bool is_first);
-  Result<AttemptScore> Score(const Generation& generation, float no_speech_prob);
 
   DecoderTables tables_;
   CompressionRatio compression_ratio_;

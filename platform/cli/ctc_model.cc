@@ -49,7 +49,7 @@ class CtcModel final : public SpeechModel {
       : memory_(std::move(memory)), session_(std::move(session)) {}
 
   Status CheckOptions(const TranscribeOptions& options) const override {
-    if (options.task != Task::kTranslate) return CheckNoBeams(options);
+    if (options.task != Task::kTranslate) return CheckNothingSideBySide(options);
     return Status::Error(
         StatusCode::kInvalidArgument,
         "this model writes what it hears and cannot translate; convert a multilingual Whisper "

@@ -69,7 +69,8 @@ Sink MakeSink(Listener& listener) {
 
 Status Transcribe(SpeechModel& model, Listener& listener) {
   FileTranscription& result = listener.result;
-  EARSHOT_ASSIGN_OR_RETURN(Recording recording, Recording::Open(listener.request.path));
+  EARSHOT_ASSIGN_OR_RETURN(Recording recording,
+                           Recording::Open(listener.request.path, listener.request.options.batch_size));
   if (!recording.warning().ok())
     GetConsole().Warning("%s: %s", result.progress.name.c_str(), recording.warning().message());
   result.begun = true;

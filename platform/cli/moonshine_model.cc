@@ -61,7 +61,7 @@ class MoonshineModel final : public SpeechModel {
       return Status::Error(StatusCode::kInvalidArgument,
                            "this model knows only English and cannot translate; %s", remedy);
     }
-    if (options.language.empty() || options.language == "en") return CheckNoBeams(options);
+    if (options.language.empty() || options.language == "en") return CheckNothingSideBySide(options);
     return Status::Error(StatusCode::kInvalidArgument, "this model knows only English, not \"%.*s\"; %s",
                          static_cast<int>(options.language.size()), options.language.data(), remedy);
   }

@@ -17,6 +17,11 @@
 namespace earshot::cli {
 namespace {
 
+// Samples.
+constexpr size_t kWindow = 30 * 16000;
+constexpr size_t kBeyondWindows = 5 * 16000;    // what a window's first frame and its padding look at
+constexpr size_t kBeyondStepBack = 13 * 16000;  // so that room is made now and then, not with every piece
+
 Status Cancelled() { return Status::Error(StatusCode::kCancelled, "interrupted"); }
 
 // All bytes that come through a pipe. poll returns at a signal, read might not.
@@ -52,9 +57,10 @@ bool CanReadTwice(const std::string& path) {
 
 }  // namespace
 
-Result<Recording> Recording::Open(const std::string& path) {
+Result<Recording> Recording::Open(const std::string& path, int windows) {
   const bool is_stdin = path == "-";
-  Recording recording(is_stdin ? "standard input" : path);
+  Recording recording(is_stdin ? "standard input" : path,
+                      static_cast<size_t>(windows) * kWindow + kBeyondWindows);
   if (is_stdin && isatty(STDIN_FILENO) == 1) {
     return Status::Error(StatusCode::kInvalidArgument,
                          "standard input is a terminal; pipe a recording into it, or name a file");
@@ -82,7 +88,7 @@ Status Recording::Rewind() {
 }
 
 Status Recording::MeasureLength() {
-  buffer_.reserve(kCapacity);
+  buffer_.reserve(max_step_back_ + kBeyondStepBack);
   EARSHOT_RETURN_IF_ERROR(Rewind());
   for (;;) {
     if (Interrupted()) return Cancelled();
@@ -99,8 +105,8 @@ Status Recording::MeasureLength() {
 // Appends up to a second, making room by forgetting the oldest.
 Status Recording::ReadMore() {
   constexpr size_t kPiece = 16000;
-  if (buffer_.size() + kPiece > kCapacity) {
-    const size_t forgotten = buffer_.size() - kMaxStepBack;
+  if (buffer_.size() + kPiece > max_step_back_ + kBeyondStepBack) {
+    const size_t forgotten = buffer_.size() - max_step_back_;
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(forgotten));
     buffer_begin_ += forgotten;
   }

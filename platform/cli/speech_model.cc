@@ -25,6 +25,7 @@ constexpr Family kFamilies[] = {{"whisper", CreateWhisperModel, MeasureWhisperMo
                                 {"parakeet", CreateCtcModel, MeasureCtcModel}};
 
 constexpr std::string_view kBeamMethods[] = {whisper::kBeamsMethod};
+constexpr std::string_view kWindowMethods[] = {whisper::kWindowsMethod};
 
 const Family* FindFamily(const Program& program) {
   for (const Family& family : kFamilies) {
@@ -35,14 +36,15 @@ const Family* FindFamily(const Program& program) {
 
 }  // namespace
 
-Status CheckNoBeams(const TranscribeOptions& options) {
-  if (options.beam_size <= 1) return Status::Ok();
+Status CheckNothingSideBySide(const TranscribeOptions& options) {
+  if (options.beam_size <= 1 && options.batch_size <= 1) return Status::Ok();
   return Status::Error(StatusCode::kInvalidArgument,
-                       "only Whisper models search with beams; leave --beam-size out");
+                       "only Whisper models decode side by side; leave --beam-size and --batch-size out");
 }
 
 void MakeRoomFor(const TranscribeOptions& options, LoadedModel& model) {
   if (options.beam_size > 1) model.SetOptionalMethods(kBeamMethods);
+  if (options.batch_size > 1) model.SetOptionalMethods(kWindowMethods);
 }
 
 Result<std::unique_ptr<SpeechModel>> CreateSpeechModel(const LoadedModel& model) {

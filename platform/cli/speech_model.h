@@ -41,8 +41,8 @@ class BenchTarget {
   virtual Status Step(int64_t position) = 0;
 };
 
-// kInvalidArgument where the options want beams, for families without.
-Status CheckNoBeams(const TranscribeOptions& options);
+// kInvalidArgument where the options want beams or several windows at once, for families without.
+Status CheckNothingSideBySide(const TranscribeOptions& options);
 
 // Owns its session and the memory of it; borrows the loaded model. Threads: one call at a time.
 class SpeechModel {

@@ -102,6 +102,11 @@ class WhisperModel final : public SpeechModel {
                            "a beam size of %d: the model has room for %lld; convert it again",
                            options.beam_size, static_cast<long long>(session_.max_beams()));
     }
+    if (options.batch_size > session_.max_windows()) {
+      return Status::Error(StatusCode::kInvalidArgument,
+                           "a batch size of %d: the model has room for %lld; convert it again",
+                           options.batch_size, static_cast<long long>(session_.max_windows()));
+    }
     return Status::Ok();
   }
 

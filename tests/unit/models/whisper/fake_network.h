@@ -77,6 +77,37 @@ class FakeNetwork final : public Network {
     return {};
   }
 
+  int64_t max_windows() const override { return windows_room; }
+  int64_t max_window_tokens() const override { return 40; }
+  Status KeepWindow(int64_t window) override {
+    if (window >= windows_room) return Status::Error(StatusCode::kInvalidArgument, "no room for the window");
+    kept_.resize(static_cast<size_t>(window));
+    kept_.push_back({.number = windows - 1, .said = {}});
+    return {};
+  }
+  Result<Matrix<float>> DecodeWindows(std::span<const int32_t> tokens, int64_t position) override {
+    ++window_steps;
+    window_rows += std::ssize(tokens);
+    beam_logits_.assign(tokens.size() * token::kSize, 0.0f);
+    for (size_t row = 0; row < tokens.size(); ++row) {
+      Kept& window = kept_.at(row);
+      if (std::ssize(window.said) != position || position >= max_window_tokens())
+        return Status::Error(StatusCode::kInvalidArgument, "a gap in the cache of a window, or its end");
+      window.said.push_back(tokens[row]);
+      speech_(window.said, window.number, std::span(beam_logits_).subspan(row * token::kSize, token::kSize));
+    }
+    return Matrix<float>{beam_logits_.data(), std::ssize(tokens), token::kSize, token::kSize};
+  }
+  Status MoveWindow(int64_t from, int64_t to, int64_t tokens) override {
+    Kept moved = kept_.at(static_cast<size_t>(from));
+    moved.said.resize(static_cast<size_t>(tokens));
+    kept_.at(static_cast<size_t>(to)) = moved;
+    return {};
+  }
+
+  int64_t windows_room = 0;
+  int window_steps = 0;
+  int64_t window_rows = 0;  // of all window_steps
   int64_t beams_room = 0;
   int beam_steps = 0;
   std::vector<std::vector<int32_t>> prompts;  // contexts after each run that began with a control token
@@ -90,6 +121,11 @@ class FakeNetwork final : public Network {
   Speech speech_;
   std::vector<int32_t> context_;
   std::vector<std::vector<int32_t>> beams_;
+  struct Kept {
+    int number;  // of the window that was encoded
+    std::vector<int32_t> said;
+  };
+  std::vector<Kept> kept_;
   std::vector<float> beam_logits_;
   std::vector<float> logits_ = std::vector<float>(token::kSize);
 };

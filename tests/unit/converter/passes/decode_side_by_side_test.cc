@@ -15,7 +15,7 @@ constexpr int64_t kWidth = 4, kPositions = 5, kBeams = 3;
 // A layer with positions, a cache and logits of the last row.
 ir::Graph Decoder(const ir::Attention& attention) {
   ir::Graph graph;
-  graph.beams = kBeams;
+  graph.beams = {.sequences = kBeams, .positions = kPositions};
   const int cache = ir::AddState(graph, "self_kv_0", DType::kF32, kPositions, kWidth);
   std::vector<float> table(kPositions * kWidth);
   for (size_t i = 0; i < table.size(); ++i) table[i] = std::sin(1.3f * static_cast<float>(i));
@@ -93,7 +93,7 @@ TEST_CASE("each beam gets what it would get alone") {
 
 TEST_CASE("without beams nothing is added") {
   ir::Graph graph = Decoder(kCausal);
-  graph.beams = 0;
+  graph.beams = {};
   REQUIRE(AddBeams(graph).ok());
   CHECK(graph.methods.size() == 1);
   CHECK(graph.states.size() == 1);
