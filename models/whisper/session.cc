@@ -85,6 +85,10 @@ WhisperSession::~WhisperSession() {
   if (impl_ != nullptr) impl_->~Impl();
 }
 
+Status WhisperSession::CheckOptions(const TranscribeOptions& options) {
+  return Transcriber::CheckOptions(options);
+}
+
 Status WhisperSession::Transcribe(const AudioSource& audio, const TranscribeOptions& options,
                                   const Sink& sink, Summary* summary) {
   Summary unused;

@@ -36,6 +36,9 @@ class WhisperSession {
   WhisperSession& operator=(WhisperSession&& other) noexcept;
   ~WhisperSession();
 
+  // What Transcribe says of the options, whatever the model and the audio. kInvalidArgument.
+  static Status CheckOptions(const TranscribeOptions& options);
+
   // Transcribes a recording of any length, handing over segments in order as windows are done. What lies
   // behind the last whole 10 ms is not heard; less than 100 ms of audio gives no text. `summary` (may be
   // null) is filled also on error. Errors: kInvalidArgument (an option, a language the model does not know),

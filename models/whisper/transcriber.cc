@@ -20,25 +20,6 @@ constexpr float kMaxPromptTemperature = 0.5f;
 // Far from overflow, and beyond any recording.
 constexpr int64_t kMaxSamples = int64_t{1} << 55;
 
-Status CheckOptions(const TranscribeOptions& options) {
-  const auto error = [](const char* what) { return Status::Error(StatusCode::kInvalidArgument, "%s", what); };
-  if (options.temperatures.empty()) return error("no temperature was given; 0 is greedy decoding");
-  for (const float temperature : options.temperatures) {
-    if (!std::isfinite(temperature) || temperature < 0) return error("a temperature must be 0 or more");
-  }
-  if (options.best_of < 1) return error("best_of must be 1 or more");
-  if (options.beam_size < 1) return error("beam_size must be 1 or more");
-  if (options.batch_size < 1) return error("batch_size must be 1 or more");
-  if (options.batch_size > 1 && (options.beam_size > 1 || options.temperatures.front() > 0))
-    return error("windows are decoded side by side at temperature 0 and without beams");
-  if (options.batch_size > 1 && options.condition_on_previous_text)
-    return error("windows that are decoded side by side know nothing of each other's text");
-  if (options.margin_ms < 0) return error("margin_ms must be 0 or more");
-  if (options.max_attempt_lengths < 1) return error("max_attempt_lengths must be 1 or more");
-  if (options.max_new_tokens < 0) return error("max_new_tokens must be 0 (the model's usual) or more");
-  return {};
-}
-
 Status ResolveLanguage(const Vocabulary& vocabulary, const TranscribeOptions& options, int32_t& token) {
   token = kNoToken;
   const int code_bytes = static_cast<int>(std::min<size_t>(options.language.size(), 32));
@@ -62,6 +43,25 @@ Status ResolveLanguage(const Vocabulary& vocabulary, const TranscribeOptions& op
 }
 
 }  // namespace
+
+Status Transcriber::CheckOptions(const TranscribeOptions& options) {
+  const auto error = [](const char* what) { return Status::Error(StatusCode::kInvalidArgument, "%s", what); };
+  if (options.temperatures.empty()) return error("no temperature was given; 0 is greedy decoding");
+  for (const float temperature : options.temperatures) {
+    if (!std::isfinite(temperature) || temperature < 0) return error("a temperature must be 0 or more");
+  }
+  if (options.best_of < 1) return error("best_of must be 1 or more");
+  if (options.beam_size < 1) return error("beam_size must be 1 or more");
+  if (options.batch_size < 1) return error("batch_size must be 1 or more");
+  if (options.batch_size > 1 && (options.beam_size > 1 || options.temperatures.front() > 0))
+    return error("windows are decoded side by side at temperature 0 and without beams");
+  if (options.batch_size > 1 && options.condition_on_previous_text)
+    return error("windows that are decoded side by side know nothing of each other's text");
+  if (options.margin_ms < 0) return error("margin_ms must be 0 or more");
+  if (options.max_attempt_lengths < 1) return error("max_attempt_lengths must be 1 or more");
+  if (options.max_new_tokens < 0) return error("max_new_tokens must be 0 (the model's usual) or more");
+  return {};
+}
 
 Result<Transcriber> Transcriber::Create(const Dimensions& dimensions, const ThreadPool& pool, Arena& arena) {
   const DecoderTables& tables = dimensions.tables;

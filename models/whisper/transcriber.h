@@ -27,7 +27,8 @@ class Transcriber {
   // bytes.
   static Result<Transcriber> Create(const Dimensions& dimensions, const ThreadPool& pool, Arena& arena);
 
-  // See WhisperSession::Transcribe.
+  // See WhisperSession.
+  static Status CheckOptions(const TranscribeOptions& options);
   Status Run(Network& network, const AudioSource& audio, const TranscribeOptions& options, const Sink& sink,
              Summary& summary);
 

@@ -80,6 +80,7 @@ class WhisperModel final : public SpeechModel {
       : model_(program.model()), memory_(std::move(memory)), session_(std::move(session)) {}
 
   Status CheckOptions(const TranscribeOptions& options) const override {
+    EARSHOT_RETURN_IF_ERROR(WhisperSession::CheckOptions(options));
     const Vocabulary& vocabulary = session_.vocabulary();
     if (english_only()) {
       const char* remedy = "convert a multilingual model, whose name has no \".en\"";

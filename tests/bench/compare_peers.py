@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Earshot beside faster-whisper and whisper.cpp: same weights, same clips, greedy, no fallback. Prints a Markdown table.
 
+"batch" engines decode eight windows of a recording side by side.
+
 usage: compare_peers.py MANIFEST.tsv [--model tiny.en|base] [--threads N] [--rounds N] [--min-seconds S] [--max-seconds S] [--limit N]
        [--texts FOLDER]
 
@@ -25,7 +27,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 ENVIRONMENT = ROOT / "build" / "peers"
 PACKAGES = ["faster-whisper==1.2.1", "pywhispercpp==1.5.1", "jiwer==4.0.0", "whisper-normalizer==0.1.15"]
 EARSHOT = "earshot int8"
-PEERS = [("faster-whisper", "int8"), ("faster-whisper", "float32"), ("whisper.cpp", "q8_0"), ("whisper.cpp", "f16")]
+OWN = {EARSHOT: [], "earshot-batch int8": ["--batch-size", "8"]}
+PEERS = [("faster-whisper", "int8"), ("faster-whisper", "float32"), ("faster-whisper-batch", "int8"), ("whisper.cpp", "q8_0"),
+         ("whisper.cpp", "f16")]
 
 
 @dataclasses.dataclass
@@ -76,7 +80,7 @@ def prepare_models(model, work):
     from faster_whisper.feature_extractor import FeatureExtractor
     source = ROOT / "models" / "downloads" / f"whisper-{model}"
     filters = FeatureExtractor(feature_size=80).mel_filters.astype("float32")
-    paths = {EARSHOT: str(work / "model.earshot")}
+    paths = {name: str(work / "model.earshot") for name in OWN}
     subprocess.run([find_program("earshot-convert"), str(source), "-o", paths[EARSHOT], "--quiet"], check=True)
     for engine, weights in PEERS:
         name = f"{engine} {weights}"
@@ -103,13 +107,13 @@ def run_measured(command, work, **options):
     return process, int(peak.read_text())
 
 
-def run_earshot(model, clips, threads, work):
+def run_earshot(name, model, clips, threads, work):
     manifest, output = work / "clips.tsv", work / "hypotheses.tsv"
     with open(manifest, "w", encoding="utf-8") as file:
         file.write("id\tfile\tlanguage\ttranscript\n")
         file.writelines(f"{clip.id}\t{clip.path}\ten\t{clip.transcript}\n" for clip in clips)
     _, peak = run_measured([find_program("earshot"), "evaluate", "--model", model, "--manifest", str(manifest), "--threads", str(threads),
-                    "--no-fallback", "--output", str(output)], work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    "--no-fallback", *OWN[name], "--output", str(output)], work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(output, encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     return {"clip_seconds": {row["id"]: float(row["seconds"]) for row in rows}, "peak_bytes": peak,
@@ -129,7 +133,7 @@ def run_peer(name, model, clips, threads, work):
 
 def measured_run(name, model, clips, threads, work):
     begin = time.perf_counter()
-    result = (run_earshot if name == EARSHOT else run_peer)(*(() if name == EARSHOT else (name,)), model, clips, threads, work)
+    result = (run_earshot if name in OWN else run_peer)(name, model, clips, threads, work)
     result["seconds"] = sum(result["clip_seconds"].values())
     result["process_seconds"] = time.perf_counter() - begin
     return result

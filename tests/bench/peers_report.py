@@ -17,9 +17,10 @@ from pathlib import Path
 
 import compare_peers as peers
 
-FAST_PEERS = [("faster-whisper", "int8"), ("whisper.cpp", "q8_0")]
+FAST_PEERS = [("faster-whisper", "int8"), ("faster-whisper-batch", "int8"), ("whisper.cpp", "q8_0")]
 SETS = [("all clips", lambda s: True), ("under 10 s", lambda s: s < 10), ("over 2 minutes", lambda s: s >= 120)]
-COLOURS = {"earshot": "#1b6e53", "faster-whisper": "#b5651d", "whisper.cpp": "#4a5fa5"}
+COLOURS = {"earshot": "#1b6e53", "earshot-batch": "#3aa27e", "faster-whisper": "#b5651d", "faster-whisper-batch": "#d9a066",
+           "whisper.cpp": "#4a5fa5"}
 
 
 def choose_clips(args):
@@ -71,7 +72,7 @@ def print_table(results, clips):
             cells = []
             for _, subset in subsets:
                 seconds = statistics.median(seconds_of(run, subset) for run in runs)
-                cells.append(f"{seconds:.2f} s" if name == peers.EARSHOT else ratio_text(runs, own, subset))
+                cells.append(f"{seconds:.2f} s" if name in peers.OWN else ratio_text(runs, own, subset))
             wer = peers.word_error_rate(clips, runs[0]["texts"])
             print(f"| {setting.replace('/', ', ')} | {name} | {' | '.join(cells)} | {wer:.2f} | {runs[0]['peak_bytes'] / 1e6:.0f} MB |")
     total = sum(clip.seconds for clip in clips)

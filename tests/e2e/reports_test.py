@@ -68,7 +68,7 @@ class Inspect(EarshotTest):
         self.assertEqual(sizes["mel bins"], 80)
         self.assertEqual(sizes["vocabulary"], 51864)
         methods = {method["name"]: method for method in model["methods"]}
-        self.assertEqual(set(methods), {"encode", "decode", "decode_beams"})
+        self.assertEqual(set(methods), {"encode", "decode", "decode_beams", "decode_windows"})
         self.assertEqual([symbol["name"] for symbol in methods["decode"]["symbols"]], ["tokens", "position", "end", "frames"])
         mel, = (value for value in methods["encode"]["inputs"])
         self.assertEqual(mel["shape"], ["2*frames", "80"])

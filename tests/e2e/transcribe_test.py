@@ -79,6 +79,19 @@ class Results(EarshotTest):
         self.assertEqual(beams.stdout, transcribe(BECKETT, "--beam-size", 5, threads=2).stdout)
         self.assertLess(peak_mb(greedy), peak_mb(beams))
 
+    def test_windows_side_by_side_hear_the_same_words_and_take_memory_only_if_asked_for(self):
+        alone, together = transcribe(CITIES), transcribe(CITIES, "--batch-size", 4)
+        self.assert_ok(together)
+        self.assert_has_words(together.stdout, CITIES_WORDS)
+        self.assertEqual(together.stdout, transcribe(CITIES, "--batch-size", 4, threads=2).stdout)
+        self.assertLess(peak_mb(alone), peak_mb(together))
+        short = transcribe(BECKETT, "--batch-size", 8)  # one window: nothing to decode side by side
+        self.assertEqual(short.stdout, transcribe(BECKETT).stdout)
+
+    def test_windows_side_by_side_want_greedy_decoding(self):
+        for others in (["--beam-size", 2], ["--temperature", "0.2"], ["--condition-on-previous-text"]):
+            self.assert_fails(transcribe(CITIES, "--batch-size", 4, *others), 2, "side by side")
+
     def test_max_tokens_cuts_a_window_short(self):
         result = transcribe(BECKETT, "--max-tokens", 6, "--no-fallback", "--format", "json")
         self.assert_ok(result)

@@ -307,6 +307,115 @@ TEST_CASE("attention may write its output over the queries", "[quick]") {
   });
 }
 
+// Keys, values and scales of each head one after the other, in front of an inaccessible page.
+template <class T>
+struct HeadsApart {
+  explicit HeadsApart(const Case<T>& run)
+      : k(run.k.const_view().rows * run.shape.num_kv_heads, run.shape.head_dim, run.shape.head_dim),
+        v(run.v.const_view().rows * run.shape.num_kv_heads, run.shape.head_dim, run.shape.head_dim),
+        k_scales(run.shape.num_kv_heads, run.k.const_view().rows, run.k.const_view().rows),
+        v_scales(run.shape.num_kv_heads, run.k.const_view().rows, run.k.const_view().rows) {
+    Move(run.k.const_view(), run.shape.head_dim, k.view().data);
+    Move(run.v.const_view(), run.shape.head_dim, v.view().data);
+    Move(run.k_scales.const_view(), 1, k_scales.view().data);
+    Move(run.v_scales.const_view(), 1, v_scales.view().data);
+  }
+
+  AttentionOperands<T> operands(const Case<T>& run) const {
+    AttentionOperands<T> apart = run.operands();
+    const int64_t keys = apart.k.rows, dim = run.shape.head_dim;
+    apart.k = {k.const_view().data, keys, apart.k.cols, dim};
+    apart.v = {v.const_view().data, keys, apart.v.cols, dim};
+    apart.head_stride = keys * dim;
+    if (apart.k_scales.data == nullptr) return apart;
+    apart.k_scales = {k_scales.const_view().data, keys, apart.k_scales.cols, 1};
+    apart.v_scales = {v_scales.const_view().data, keys, apart.v_scales.cols, 1};
+    apart.scale_head_stride = keys;
+    return apart;
+  }
+
+  GuardedMatrix<T> k, v;
+  GuardedMatrix<float> k_scales, v_scales;
+
+ private:
+  template <class E>
+  static void Move(const Matrix<const E>& from, int64_t head_cols, E* to) {
+    for (int64_t head = 0; head < from.cols / head_cols; ++head) {
+      for (int64_t row = 0; row < from.rows; ++row, to += head_cols)
+        std::copy_n(from.Row(row) + head * head_cols, head_cols, to);
+    }
+  }
+};
+
+template <class T>
+void CheckHeadsApart(int64_t queries, int64_t keys) {
+  const Case<T> together(Shape(6, 3, 20, queries, keys), queries, keys), run(together.shape, queries, keys);
+  RunAttend(together.params(nullptr), together.operands());
+  const HeadsApart<T> apart(run);
+  RunAttend(run.params(nullptr), apart.operands(run));
+  for (int64_t row = 0; row < queries; ++row)
+    REQUIRE(std::ranges::equal(run.out.row(row), together.out.row(row)));
+  testing::CheckAgainstReference(run, apart.operands(run), nullptr);
+}
+
+TEST_CASE("keys of a head may lie apart from those of the others", "[quick]") {
+  ForEachSimdTarget([] {
+    for (const int64_t queries : {1, 3, 100}) {
+      for (const int64_t keys : {1, 63, 130}) {
+        CheckHeadsApart<float>(queries, keys);
+        CheckHeadsApart<Float16>(queries, keys);
+        CheckHeadsApart<int8_t>(queries, keys);
+      }
+    }
+  });
+}
+
+// Each sequence as it would be alone, and as the reference says.
+template <class T>
+void CheckSideBySide(int64_t sequences, int64_t keys) {
+  const Case<T> run(Shape(4, 2, 20, 1, sequences * keys), sequences, sequences * keys);
+  AttentionParams params = run.params(nullptr);
+  params.side_by_side = true;
+  GuardedMatrix<float> expected(sequences, run.q.view().cols, run.q.view().cols);
+  AttentionOperands<T> reference = run.operands();
+  reference.out = expected.view();
+  AttendReference(params, reference);
+  RunAttend(params, run.operands());
+  const double tolerance = testing::Tolerance(run.max_score(), run.shape.head_dim) +
+                           testing::FewInt8Tolerance(run.shape, static_cast<double>(run.scale));
+  for (int64_t row = 0; row < sequences; ++row) {
+    GuardedMatrix<float> alone(1, run.q.view().cols, run.q.view().cols);
+    AttentionOperands<T> one = run.operands();
+    one.q = one.q.Rows(row, 1);
+    one.k = one.k.Rows(row * keys, keys);
+    one.v = one.v.Rows(row * keys, keys);
+    if (one.k_scales.data != nullptr) {
+      one.k_scales = one.k_scales.Rows(row * keys, keys);
+      one.v_scales = one.v_scales.Rows(row * keys, keys);
+    }
+    one.out = alone.view();
+    RunAttend(run.params(nullptr), one);
+    REQUIRE(std::ranges::equal(run.out.row(row), alone.row(0)));
+    for (int64_t col = 0; col < expected.view().cols; ++col) {
+      const double difference = std::abs(double{run.out.row(row)[static_cast<size_t>(col)]} -
+                                         double{expected.view().Row(row)[col]});
+      if (!(difference <= tolerance)) FAIL("row " << row << " column " << col << ": " << difference);
+    }
+  }
+}
+
+TEST_CASE("sequences side by side see their own keys alone", "[quick]") {
+  ForEachSimdTarget([] {
+    for (const int64_t sequences : {1, 2, 9}) {
+      for (const int64_t keys : {1, 64, 101}) {
+        CheckSideBySide<float>(sequences, keys);
+        CheckSideBySide<Float16>(sequences, keys);
+        CheckSideBySide<int8_t>(sequences, keys);
+      }
+    }
+  });
+}
+
 TEST_CASE("the result does not depend on the number of threads", "[quick]") {
   const std::unique_ptr<pthreadpool, decltype(&pthreadpool_destroy)> two(pthreadpool_create(2),
                                                                          &pthreadpool_destroy);

@@ -156,6 +156,27 @@ TEST_CASE("groups of a row are rounded to 8 bits within half a step", "[quick]")
   });
 }
 
+TEST_CASE("groups of a row may be written apart from each other", "[quick]") {
+  constexpr int64_t kRows = 5, kGroup = 19, kGroups = 3, kCols = kGroup * kGroups;
+  Random random(7);
+  GuardedMatrix<float> in(kRows, kCols, kCols);
+  in.FillWith([&] { return random.Uniform(); });
+  ForEachSimdTarget([&] {
+    GuardedMatrix<int8_t> together(kRows, kCols, kCols), apart(kRows * kGroups, kGroup, kGroup);
+    GuardedMatrix<float> scales(kRows, kGroups, kGroups), apart_scales(kGroups, kRows, kRows);
+    kernels::QuantizeGroups(in.const_view(), {together.view(), scales.view(), kGroup, 1});
+    kernels::QuantizeGroups(in.const_view(), {.values = {apart.view().data, kRows, kCols, kGroup},
+                                              .scales = {apart_scales.view().data, kRows, kGroups, 1},
+                                              .group_stride = kRows * kGroup,
+                                              .scale_stride = kRows});
+    for (int64_t i = 0; i < kRows * kCols; ++i) {
+      const int64_t row = i / kCols, group = i % kCols / kGroup, col = i % kGroup;
+      REQUIRE(apart.view().Row(group * kRows + row)[col] == together.view().Row(row)[group * kGroup + col]);
+      REQUIRE(apart_scales.view().Row(group)[row] == scales.view().Row(row)[group]);
+    }
+  });
+}
+
 TEST_CASE("a group of zeros is rounded to zeros, a single large number keeps its group's scale", "[quick]") {
   const std::vector<float> in = {0.0f, 0.0f, 0.0f, -254.0f, 1.0f, 1.01f};
   std::vector<int8_t> out(6);

@@ -64,7 +64,7 @@ Status ExerciseModel(std::span<const std::byte> file) {
   EARSHOT_ASSIGN_OR_RETURN(const MemoryBlock copy, MemoryBlock::Allocate(file.size()));
   std::memcpy(copy.bytes().data(), file.data(), file.size());
   EARSHOT_ASSIGN_OR_RETURN(const Program program, Program::Load(copy.bytes()));
-  constexpr std::string_view kOptionalMethods[] = {"decode_beams"};
+  constexpr std::string_view kOptionalMethods[] = {"decode_beams", "decode_windows"};
   const SessionOptions options = {.optional_methods = kOptionalMethods};
   EARSHOT_ASSIGN_OR_RETURN(const MemoryRequirements needed, Session::Measure(program, options));
   if (needed.total_bytes() > kMaxBytes) {

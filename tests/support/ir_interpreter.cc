@@ -91,6 +91,14 @@ IrInterpreter::IrInterpreter(const ir::Graph& graph, StatePrecision precision)
     states_.emplace_back(static_cast<size_t>(state.rows * state.cols), 0.0);
 }
 
+void IrInterpreter::SetState(const std::string& name, int64_t row, int64_t col, double value) {
+  const auto state = std::ranges::find(graph_.states, name, &ir::State::name);
+  Require(state != graph_.states.end(), "there is no such state");
+  Require(row >= 0 && row < state->rows && col >= 0 && col < state->cols, "a state is smaller than that");
+  states_[static_cast<size_t>(state - graph_.states.begin())][static_cast<size_t>(row * state->cols + col)] =
+      value;
+}
+
 void IrInterpreter::Run(const std::string& method, const std::map<std::string, int64_t>& symbols) {
   const auto found = std::ranges::find(graph_.methods, method, &ir::Method::name);
   Require(found != graph_.methods.end(), "no method " + method);

@@ -26,6 +26,9 @@ class IrInterpreter {
   // Row-major, of the shape the input has for the symbols of the next Run.
   void SetInput(const std::string& name, std::vector<double> values) { inputs_[name] = std::move(values); }
 
+  // One number of a state.
+  void SetState(const std::string& name, int64_t row, int64_t col, double value);
+
   void Run(const std::string& method, const std::map<std::string, int64_t>& symbols);
 
   // Any value of the method that ran last, by name, row-major.

@@ -149,7 +149,9 @@ void IrInterpreter::Compute(const ir::Attention& attention, const std::vector<Ma
         double score = 0;
         for (int64_t c = 0; c < width; ++c) score += q.At(row, q_begin + c) * keys[c];
         const double* values = key < 0 ? keys + k.cols : &v.At(key, kv_begin);
-        const int64_t times = TimesSeen(attention, head, {q.rows, k.rows}, row + shift, key, listed);
+        const bool is_others = attention.side_by_side && key / (k.rows / q.rows) != row;
+        const int64_t times =
+            is_others ? 0 : TimesSeen(attention, head, {q.rows, k.rows}, row + shift, key, listed);
         pairs.insert(pairs.end(), static_cast<size_t>(times),
                      Pair{score * static_cast<double>(attention.scale), values});
       }

@@ -23,8 +23,9 @@ std::unique_ptr<LoadedWhisper> LoadedWhisper::Open(const std::string& path, cons
   MappedFile file = ValueOrThrow(MappedFile::Open(path));
   WorkerThreads threads = ValueOrThrow(WorkerThreads::Start(wanted.num_threads));
   Program program = ValueOrThrow(Program::Load(file.bytes()));
-  constexpr std::string_view kBeams[] = {whisper::kBeamsMethod};
-  SessionOptions options = {.pool = threads.pool(), .optional_methods = kBeams, .observer = wanted.observer};
+  constexpr std::string_view kSideBySide[] = {whisper::kBeamsMethod, whisper::kWindowsMethod};
+  SessionOptions options = {
+      .pool = threads.pool(), .optional_methods = kSideBySide, .observer = wanted.observer};
   std::unique_ptr<MappedFile> packed_file;
   if (!wanted.packed_weights.empty()) {
     packed_file = std::make_unique<MappedFile>(ValueOrThrow(MappedFile::Open(wanted.packed_weights)));

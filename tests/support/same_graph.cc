@@ -46,7 +46,7 @@ struct SameAttributes {
   bool operator()(const ir::Embedding&, const ir::Embedding&) const { return true; }
   bool operator()(const ir::Attention& a, const ir::Attention& b) const {
     return a.num_heads == b.num_heads && a.num_kv_heads == b.num_kv_heads && SameBits({a.scale}, {b.scale}) &&
-           a.pattern == b.pattern && a.heads == b.heads;
+           a.pattern == b.pattern && a.heads == b.heads && a.side_by_side == b.side_by_side;
   }
   bool operator()(const ir::Activate& a, const ir::Activate& b) const { return a.activation == b.activation; }
   bool operator()(const ir::FeedForward& a, const ir::FeedForward& b) const {

@@ -1,6 +1,6 @@
 """Transcribes clips with one engine in a process of its own and prints JSON: load seconds, peak memory, and per clip text and seconds.
 
-usage: run_engine.py {faster-whisper|whisper.cpp} MODEL MANIFEST THREADS [WEIGHTS]
+usage: run_engine.py {faster-whisper|faster-whisper-batch|whisper.cpp} MODEL MANIFEST THREADS [WEIGHTS]
 Greedy, no fallback, no text carried over, English; decoding of the audio file is not timed.
 MANIFEST: lines of `id<TAB>path`.
 """
@@ -21,6 +21,18 @@ def load_faster_whisper(model_path, threads, weights):
     return transcribe
 
 
+def load_batched_faster_whisper(model_path, threads, weights):
+    """Cuts recordings with its voice detector and decodes up to eight windows at once."""
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+    model = WhisperModel(model_path, device="cpu", compute_type=weights, cpu_threads=threads, num_workers=1)
+    pipeline = BatchedInferencePipeline(model=model)
+
+    def transcribe(audio):
+        segments, _ = pipeline.transcribe(audio, language="en", beam_size=1, best_of=1, temperature=0, batch_size=8)
+        return "".join(segment.text for segment in segments)
+    return transcribe
+
+
 def load_whisper_cpp(model_path, threads, _):
     from pywhispercpp.model import Model
     model = Model(model_path, n_threads=threads, print_progress=False, print_realtime=False, language="en",
@@ -32,14 +44,17 @@ def load_whisper_cpp(model_path, threads, _):
     return transcribe
 
 
+LOADERS = {"faster-whisper": load_faster_whisper, "faster-whisper-batch": load_batched_faster_whisper,
+           "whisper.cpp": load_whisper_cpp}
+
+
 def main():
     engine, model_path, manifest, threads = sys.argv[1:5]
     from faster_whisper.audio import decode_audio
     clips = [line.rstrip("\n").split("\t") for line in open(manifest, encoding="utf-8")]
     audio = {clip: decode_audio(path) for clip, path in clips}
     begin = time.perf_counter()
-    load = load_faster_whisper if engine == "faster-whisper" else load_whisper_cpp
-    transcribe = load(model_path, int(threads), sys.argv[5] if len(sys.argv) > 5 else "")
+    transcribe = LOADERS[engine](model_path, int(threads), sys.argv[5] if len(sys.argv) > 5 else "")
     load_seconds = time.perf_counter() - begin
     results = []
     for clip, _ in clips:

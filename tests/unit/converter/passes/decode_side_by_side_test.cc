@@ -91,6 +91,87 @@ TEST_CASE("each beam gets what it would get alone") {
   }
 }
 
+constexpr int64_t kFrames = 3, kWindows = 3;
+
+// As Decoder, but it hears what is in another state.
+ir::Graph Listener() {
+  ir::Graph graph;
+  graph.windows = {.sequences = kWindows, .positions = kPositions - 1};
+  const int heard = ir::AddState(graph, "cross_kv_0", DType::kF32, kFrames, kWidth);
+  const int cache = ir::AddState(graph, "self_kv_0", DType::kF32, kPositions, kWidth);
+  ir::MethodBuilder method(graph, "decode");
+  const int tokens = method.AddSymbol("tokens", kPositions);
+  const int position = method.AddSymbol("position", kPositions - 1, 0);
+  const int end = method.AddSymbol("end", kPositions);
+  const int frames = method.AddSymbol("frames", kFrames);
+  const int x = method.AddInput({.name = "x", .rows = ir::Dim::Of(tokens), .cols = ir::Dim::Fixed(kWidth)});
+  const int said = method.StateValue(cache);
+  method.ApplyInto(
+      "write", ir::Activate{}, {x},
+      method.View(said, "new",
+                  {.row_begin = ir::Dim::Of(position), .rows = ir::Dim::Of(tokens), .cols = kWidth}));
+  const int all = method.View(said, "all", {.rows = ir::Dim::Of(end), .cols = kWidth});
+  const int mixed = method.Apply("attend", kCausal, {x, all, all});
+  const int keys =
+      method.View(method.StateValue(heard), "heard", {.rows = ir::Dim::Of(frames), .cols = kWidth});
+  method.MakeOutput(
+      method.Apply("listen", ir::Attention{.num_heads = 2, .num_kv_heads = 2}, {mixed, keys, keys}),
+      "logits");
+  const Status status = std::move(method).Finish();
+  INFO(status.message());
+  REQUIRE(status.ok());
+  return graph;
+}
+
+TEST_CASE("each window hears its own keys and knows what it has said") {
+  ir::Graph graph = Listener();
+  REQUIRE(AddWindows(graph).ok());
+  const Status status = ir::Verify(graph);
+  INFO(status.message());
+  REQUIRE(status.ok());
+  const ir::Method& derived = graph.methods.back();
+  CHECK(derived.name == "decode_windows");
+  CHECK(derived.optional);
+  REQUIRE(graph.states.size() == 4);
+  CHECK(graph.states[2].rows + graph.states[3].rows == kFrames * kWindows + (kPositions - 1) * kWindows);
+
+  const auto sound = [](int64_t window, int64_t frame, int64_t col) {
+    return std::cos(0.3 * static_cast<double>(window * 57 + frame * 5 + col));
+  };
+  for (const int64_t frames : {int64_t{2}, kFrames}) {
+    test::IrInterpreter together(graph);
+    std::vector<test::IrInterpreter> alone(kWindows, test::IrInterpreter(graph));
+    for (int64_t window = 0; window < kWindows; ++window) {
+      for (int64_t frame = 0; frame < frames; ++frame) {
+        for (int64_t col = 0; col < kWidth; ++col) {
+          alone[static_cast<size_t>(window)].SetState("cross_kv_0", frame, col, sound(window, frame, col));
+          together.SetState("windows_cross_kv_0", window * frames + frame, col, sound(window, frame, col));
+        }
+      }
+    }
+    for (int64_t position = 0; position < kPositions - 1; ++position) {
+      const int64_t windows = position < 2 ? kWindows : 2;  // the last one rests
+      std::vector<double> rows, expected;
+      for (int64_t window = 0; window < windows; ++window) {
+        std::vector<double> row;
+        for (int64_t col = 0; col < kWidth; ++col) row.push_back(Said(window, position, col));
+        rows.insert(rows.end(), row.begin(), row.end());
+        test::IrInterpreter& one = alone[static_cast<size_t>(window)];
+        one.SetInput("x", row);
+        one.Run("decode", {{"tokens", 1}, {"position", position}, {"end", position + 1}, {"frames", frames}});
+        const std::vector<double> logits = one.Read("logits");
+        expected.insert(expected.end(), logits.begin(), logits.end());
+      }
+      together.SetInput("x", rows);
+      together.Run("decode_windows", {{"windows", windows},
+                                      {"position", position},
+                                      {"end", position * kWindows + windows},
+                                      {"keys", windows * frames}});
+      CHECK(together.Read("logits") == expected);
+    }
+  }
+}
+
 TEST_CASE("without beams nothing is added") {
   ir::Graph graph = Decoder(kCausal);
   graph.beams = {};

@@ -70,6 +70,8 @@ TEST_CASE("a cache in 8 bits has a scale for each row and head, which follow its
   CHECK(made.graph.states[1].name == "cache_scales");
   CHECK(made.graph.states[1].rows == kRows);
   CHECK(made.graph.states[1].cols == 2 * kHeads);
+  CHECK(made.graph.states[0].panel_cols == kHeadCols);
+  CHECK(made.graph.states[1].panel_cols == 1);
 
   const ir::Method& fill = made.graph.methods[0];
   REQUIRE(fill.ops[0].outputs.size() == 2);

@@ -1,6 +1,7 @@
 // The network on the engine: beams say what each of them would say alone.
 #include "models/whisper/engine_network.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <cmath>
@@ -19,6 +20,7 @@ namespace {
 
 using Tokens = std::vector<int32_t>;
 constexpr std::string_view kBeams[] = {kBeamsMethod};
+constexpr std::string_view kWindows[] = {kWindowsMethod};
 
 // Sizes of the synthetic Whisper, whose tokenizer is too small for whole transcriptions.
 Dimensions SyntheticDimensions() {
@@ -45,12 +47,15 @@ class Loaded {
     network.emplace(EngineNetwork::Create(std::move(session), SyntheticDimensions()).value());
   }
 
-  void Encode() {
-    const int64_t frames = network->max_mel_frames();
+  void Encode() { Encode(network->max_mel_frames(), 0); }
+
+  // One of several sounds.
+  void Encode(int64_t frames, int sound) {
     const Matrix<float> mel = network->MelInput(frames).value();
     for (int64_t t = 0; t < frames; ++t) {
       for (int64_t c = 0; c < mel.cols; ++c)
-        mel.Row(t)[c] = std::sin(0.7f * static_cast<float>(t * mel.cols + c));
+        mel.Row(t)[c] =
+            std::sin((0.7f + 0.2f * static_cast<float>(sound)) * static_cast<float>(t * mel.cols + c));
     }
     REQUIRE(network->Encode(frames).ok());
   }
@@ -144,6 +149,77 @@ TEST_CASE("impossible beams are refused") {
   CHECK(network.ReorderBeams(beyond, 0, 1).code() == StatusCode::kInvalidArgument);
   CHECK(network.ReorderBeams(one, 0, network.max_text_tokens() + 1).code() == StatusCode::kInvalidArgument);
   CHECK(network.DecodeBeams(one, 0).ok());
+}
+
+// Runs windows that hear these sounds, and compares each with itself alone. `said`: what each has said
+// before.
+void StepWindows(Loaded& loaded, const std::vector<int>& sounds, const Tokens& tokens, int64_t frames,
+                 std::vector<Tokens>& said) {
+  const int64_t position = std::ssize(said[0]);
+  const Result<Matrix<float>> run = loaded.network->DecodeWindows(tokens, position);
+  REQUIRE(run.ok());
+  REQUIRE(run->rows == std::ssize(tokens));
+  std::vector<std::vector<float>> rows;
+  for (int64_t row = 0; row < run->rows; ++row) rows.emplace_back(run->Row(row), run->Row(row) + run->cols);
+  for (size_t window = 0; window < tokens.size(); ++window) {
+    said[window].push_back(tokens[window]);
+    loaded.Encode(frames, sounds[window]);
+    const std::span<float> alone = loaded.network->Decode(said[window], 0).value();
+    CheckSame({rows[window].data(), 1, run->cols, run->cols}, 0, {alone.begin(), alone.end()});
+  }
+}
+
+TEST_CASE("windows give the logits of one after the other, whatever place they have") {
+  const DType weights = GENERATE(DType::kF32, DType::kF16, DType::kI8);
+  Loaded loaded(weights, {.optional_methods = kWindows});
+  EngineNetwork& network = *loaded.network;
+  REQUIRE(network.max_windows() == kMaxWindows);
+  const int64_t all_tokens = network.max_text_tokens();
+  REQUIRE(network.max_window_tokens() == std::min(all_tokens, WindowPositions(all_tokens)));
+  for (const int64_t frames : {network.max_mel_frames(), network.max_mel_frames() / 2}) {
+    for (int window = 0; window < 4; ++window) {
+      loaded.Encode(frames, window);
+      REQUIRE(network.KeepWindow(window).ok());
+    }
+    std::vector<int> sounds = {0, 1, 2, 3};
+    std::vector<Tokens> said(4);
+    StepWindows(loaded, sounds, {3, 3, 3, 3}, frames, said);
+    StepWindows(loaded, sounds, {5, 6, 7, 8}, frames, said);
+    // The second is at its end: the last takes its place.
+    REQUIRE(network.MoveWindow(3, 1, 2).ok());
+    sounds = {0, 3, 2};
+    said = {said[0], said[3], said[2]};
+    StepWindows(loaded, sounds, {9, 10, 11}, frames, said);
+    // The last one rests.
+    said.pop_back();
+    StepWindows(loaded, sounds, {1, 2}, frames, said);
+  }
+}
+
+TEST_CASE("impossible windows are refused") {
+  Loaded loaded(DType::kI8, {.optional_methods = kWindows});
+  EngineNetwork& network = *loaded.network;
+  const Tokens one = {1}, two = {1, 2}, unknown = {1 << 20};
+  const int64_t frames = network.max_mel_frames();
+  CHECK(network.KeepWindow(0).code() == StatusCode::kInvalidArgument);  // nothing encoded
+  CHECK(network.DecodeWindows(one, 0).status().code() == StatusCode::kInvalidArgument);
+  loaded.Encode(frames, 0);
+  CHECK(network.KeepWindow(1).code() == StatusCode::kInvalidArgument);  // not the next
+  REQUIRE(network.KeepWindow(0).ok());
+  loaded.Encode(frames / 2, 0);
+  CHECK(network.KeepWindow(1).code() == StatusCode::kInvalidArgument);  // of another length
+  CHECK(network.KeepWindow(-1).code() == StatusCode::kInvalidArgument);
+  CHECK(network.DecodeWindows(two, 0).status().code() == StatusCode::kInvalidArgument);
+  CHECK(network.DecodeWindows(unknown, 0).status().code() == StatusCode::kInvalidArgument);
+  CHECK(network.DecodeWindows(one, -1).status().code() == StatusCode::kInvalidArgument);
+  CHECK(network.DecodeWindows(one, network.max_window_tokens()).status().code() ==
+        StatusCode::kInvalidArgument);
+  CHECK(network.MoveWindow(0, 1, 0).code() == StatusCode::kInvalidArgument);
+  CHECK(network.MoveWindow(0, 0, network.max_window_tokens() + 1).code() == StatusCode::kInvalidArgument);
+  CHECK(network.DecodeWindows(one, 0).ok());
+  loaded.Encode(frames, 0);
+  for (int64_t window = 0; window < network.max_windows(); ++window) REQUIRE(network.KeepWindow(window).ok());
+  CHECK(network.KeepWindow(network.max_windows()).code() == StatusCode::kInvalidArgument);
 }
 
 TEST_CASE("a session without beams needs no memory for them, and decodes") {

@@ -100,6 +100,20 @@ TEST_CASE("a last timestamp in the padding ends the window") {
   CHECK(cut.advance_ms == 5000);
 }
 
+TEST_CASE("what is unfinished where the recording pauses ends with the window") {
+  const WindowSpan window = {.begin_ms = 5000, .content_ms = 9000, .ends_in_pause = true};
+  const Cut cut = Split({At(0.0), kA, At(2.0), At(2.4), kB}, window);
+  CHECK(cut.pieces == std::vector<Piece>{{5000, 7000, {At(0.0), kA, At(2.0)}}, {7400, 14000, {At(2.4), kB}}});
+  CHECK(cut.advance_ms == 9000);
+  // Said to begin behind the audio.
+  const Cut late = Split({At(0.0), kA, At(2.0), At(9.5), kB}, window);
+  CHECK(late.pieces ==
+        std::vector<Piece>{{5000, 7000, {At(0.0), kA, At(2.0)}}, {13980, 14000, {At(9.5), kB}}});
+  // What was finished stays as it is, and what ends in a pair goes on there.
+  CHECK(Split({At(0.0), kA, At(2.0), At(2.4), kB, At(5.0)}, window).advance_ms == 9000);
+  CHECK(Split({At(0.0), kA, At(2.0), At(2.0)}, window).advance_ms == 2000);
+}
+
 TEST_CASE("no tokens give no segment") {
   const Cut cut = Split({});
   CHECK(cut.pieces.empty());

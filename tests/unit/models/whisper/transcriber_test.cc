@@ -1,6 +1,7 @@
 // The loop over the windows of a recording.
 #include "models/whisper/transcriber.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <limits>
@@ -40,13 +41,10 @@ class Harness {
   Status Run(FakeNetwork& network, int64_t samples, const TranscribeOptions& options = {}) {
     said.clear();
     progress.clear();
-    const AudioSource audio = {&silent_samples, samples,
-                               [](void* silent, int64_t first, std::span<float> out) {
-                                 for (size_t i = 0; i < out.size(); ++i) {
-                                   const int64_t sample = first + static_cast<int64_t>(i);
-                                   const float buzz = sample % 100 < 50 ? 0.1f : -0.1f;
-                                   out[i] = sample < *static_cast<int64_t*>(silent) ? 0.0f : buzz;
-                                 }
+    const AudioSource audio = {this, samples, [](void* context, int64_t first, std::span<float> out) {
+                                 const auto& self = *static_cast<const Harness*>(context);
+                                 for (size_t i = 0; i < out.size(); ++i)
+                                   out[i] = self.SampleAt(first + static_cast<int64_t>(i));
                                  return Status::Ok();
                                }};
     const Sink sink = {
@@ -74,9 +72,19 @@ class Harness {
   float last_temperature = -1;
   int calls_until_stop = -1;  // -1: never
   int64_t silent_samples = 0;
+  std::vector<int64_t> pauses_ms;  // where a softer buzz of 400 ms begins
   Summary summary;
 
  private:
+  float SampleAt(int64_t sample) const {
+    if (sample < silent_samples) return 0.0f;
+    const float buzz = sample % 100 < 50 ? 0.1f : -0.1f;
+    const int64_t ms = sample / 16;
+    const bool pauses =
+        std::ranges::any_of(pauses_ms, [ms](int64_t begin) { return ms >= begin && ms < begin + 400; });
+    return pauses ? buzz / 10 : buzz;
+  }
+
   SmallModel model_;
   std::optional<AlignedMemory> memory_;
   std::optional<Transcriber> transcriber_;
@@ -277,6 +285,7 @@ TEST_CASE("impossible options are refused, with the reason") {
   CHECK(code(english, {.temperatures = negative}) == StatusCode::kInvalidArgument);
   CHECK(code(english, {.best_of = 0}) == StatusCode::kInvalidArgument);
   CHECK(code(english, {.beam_size = 0}) == StatusCode::kInvalidArgument);
+  CHECK(code(english, {.batch_size = 0}) == StatusCode::kInvalidArgument);
   CHECK(code(english, {.max_new_tokens = -1}) == StatusCode::kInvalidArgument);
   CHECK(code(english, {.margin_ms = -1}) == StatusCode::kInvalidArgument);
   CHECK(code(english, {.max_attempt_lengths = 0}) == StatusCode::kInvalidArgument);
@@ -372,6 +381,133 @@ TEST_CASE("an error of the network ends the transcription") {
   network.encode_status = Status::Error(StatusCode::kInternal, "broken");
   Harness harness;
   CHECK(harness.Run(network, Seconds(1)).code() == StatusCode::kInternal);
+}
+
+// 85 s with two pauses: three windows.
+struct ThreeWindows {
+  explicit ThreeWindows(std::vector<Tokens> scripts, const SmallModelOptions& model = {.multilingual = false})
+      : network(Script(std::move(scripts))), harness(model) {
+    network.windows_room = 4;
+    harness.pauses_ms = {26000, 56000};
+  }
+  Status Run(TranscribeOptions options = {}) {
+    options.batch_size = 4;
+    return harness.Run(network, Seconds(85), options);
+  }
+
+  FakeNetwork network;
+  Harness harness;
+};
+
+bool IsInPause(int64_t ms, int64_t pause_ms) { return ms >= pause_ms && ms <= pause_ms + 400; }
+
+TEST_CASE("windows side by side are cut at pauses, and each text stands where it was said") {
+  ThreeWindows three({{At(1.0), kA, At(5.0)}, {At(0.5), kB, At(3.0), At(3.0), kC}, {At(0.0), kC, At(10.0)}});
+  REQUIRE(three.Run().ok());
+  const std::vector<Said>& said = three.harness.said;
+  REQUIRE(said.size() == 4);
+  CHECK(said[0] == Said{1000, 5000, " one"});
+  const int64_t second_ms = said[1].start_ms - 500, third_ms = said[3].start_ms;
+  CHECK(IsInPause(second_ms, 26000));
+  CHECK(IsInPause(third_ms, 56000));
+  CHECK(said[1] == Said{second_ms + 500, second_ms + 3000, " two"});
+  CHECK(said[2] == Said{second_ms + 3000, third_ms, " three"});  // unfinished, up to the pause
+  CHECK(said[3] == Said{third_ms, third_ms + 10000, " three"});
+  CHECK(three.harness.progress == std::vector<int64_t>{85000});
+  CHECK(three.harness.summary.windows == 3);
+  CHECK(three.harness.summary.fallbacks == 0);
+  CHECK(three.harness.summary.tokens == 11);
+  CHECK(std::string(three.harness.summary.language.data()) == "en");
+  CHECK(three.network.encoded_frames == std::vector<int64_t>(3, 3000));
+  CHECK(three.network.steps == 0);
+  // A row for the prompt and one for each token: a window that is at its end takes part no longer.
+  CHECK(three.network.window_rows == 3 + 11);
+  CHECK(three.network.window_steps == 1 + 5);
+}
+
+TEST_CASE("the same text comes out of windows side by side and one after the other") {
+  const std::vector<Tokens> scripts = {
+      {At(1.0), kA, At(26.2)}, {At(0.5), kB, At(27.9)}, {At(0.0), kC, At(10.0)}};
+  ThreeWindows three(scripts);
+  REQUIRE(three.Run().ok());
+  FakeNetwork alone(Script(scripts));
+  Harness harness;
+  REQUIRE(harness.Run(alone, Seconds(85)).ok());
+  REQUIRE(harness.said.size() == three.harness.said.size());
+  for (size_t i = 0; i < harness.said.size(); ++i) CHECK(harness.said[i].text == three.harness.said[i].text);
+}
+
+TEST_CASE("a window side by side that does not convince is heard again alone, in its turn") {
+  Tokens loop;
+  for (int i = 0; i < 15; ++i) loop.insert(loop.end(), {kA, kB});
+  ThreeWindows three({{kA}, loop, {kC}, {kB}});
+  REQUIRE(three.Run({.timestamps = false}).ok());
+  REQUIRE(three.harness.said.size() == 3);
+  CHECK(three.harness.said[0].text == " one");
+  CHECK(three.harness.said[1].text == " two");
+  CHECK(three.harness.said[1].start_ms == three.harness.said[0].end_ms);
+  CHECK(three.harness.said[1].end_ms == three.harness.said[2].start_ms);
+  CHECK(three.harness.said[2].text == " three");
+  CHECK(three.harness.summary.reencoded_windows == 1);
+  CHECK(three.network.windows == 4);
+}
+
+TEST_CASE("what a window side by side has left unheard is heard alone") {
+  ThreeWindows three({{At(0.0), kA, At(5.0), At(5.0)},
+                      {At(0.0), kB, At(27.0)},
+                      {At(0.0), kC, At(30.0)},
+                      {At(0.5), kC, At(20.0)}});
+  REQUIRE(three.Run().ok());
+  REQUIRE(three.harness.said.size() == 4);
+  CHECK(three.harness.said[0] == Said{0, 5000, " one"});
+  CHECK(three.harness.said[1] == Said{5500, 25000, " three"});
+  CHECK(IsInPause(three.harness.said[2].start_ms, 26000));
+}
+
+TEST_CASE("silence among windows side by side is skipped") {
+  ThreeWindows three({{At(0.0), kB, At(20.0)}, {At(0.0), kC, At(25.0)}});
+  three.harness.silent_samples = Seconds(40);
+  three.harness.pauses_ms = {55000};
+  REQUIRE(three.Run().ok());
+  REQUIRE(three.harness.said.size() == 2);
+  CHECK(three.harness.said[0].text == " two");
+  CHECK(three.harness.summary.skipped_windows == 1);
+  CHECK(three.network.windows == 2);
+}
+
+TEST_CASE("a wish to stop ends windows side by side after what came first") {
+  ThreeWindows three({{At(0.0), kA, At(2.0), At(2.0), kB, kB, kB}, {At(0.0), kB}, {At(0.0), kC}});
+  three.harness.calls_until_stop = 5;
+  CHECK(three.Run().code() == StatusCode::kCancelled);
+  REQUIRE(!three.harness.said.empty());
+  CHECK(three.harness.said[0] == Said{0, 2000, " one"});
+  for (const Said& said : three.harness.said) CHECK(said.text != " three");
+}
+
+TEST_CASE("where the language is not known the first window is alone") {
+  ThreeWindows three({{At(0.0), kA, At(30.0)}, {At(0.0), kB, At(20.0)}, {At(0.0), kC, At(20.0)}},
+                     SmallModelOptions());
+  REQUIRE(three.Run().ok());
+  CHECK(three.network.steps > 0);
+  CHECK(three.network.window_steps > 0);
+  CHECK(three.harness.said.size() == 3);
+  ThreeWindows known({{kA}, {kB}, {kC}}, SmallModelOptions());
+  REQUIRE(known.Run({.language = "de", .timestamps = false}).ok());
+  CHECK(known.network.steps == 0);
+  CHECK(std::string(known.harness.summary.language.data()) == "de");
+}
+
+TEST_CASE("what windows side by side cannot do is refused") {
+  ThreeWindows three({{kA}, {kB}, {kC}});
+  constexpr float kWarm[] = {0.4f};
+  CHECK(three.Run({.temperatures = kWarm}).code() == StatusCode::kInvalidArgument);
+  CHECK(three.Run({.beam_size = 2}).code() == StatusCode::kInvalidArgument);
+  CHECK(three.Run({.condition_on_previous_text = true}).code() == StatusCode::kInvalidArgument);
+  three.network.windows_room = 3;
+  const Status status = three.Run();
+  CHECK(status.code() == StatusCode::kInvalidArgument);
+  CHECK(std::string(status.message()).find("room for 3") != std::string::npos);
+  CHECK(three.network.windows == 0);
 }
 
 }  // namespace

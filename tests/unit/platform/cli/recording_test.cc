@@ -65,6 +65,20 @@ TEST_CASE("A recording longer than the buffer is read in windows that step back,
   CheckPiece(recording.value(), 5, 1'000);  // much further back than the buffer reaches
 }
 
+TEST_CASE("A recording for several windows steps back by all of them without being decoded again") {
+  constexpr int64_t kTotal = 250 * 16'000, kWindow = 30 * 16'000;
+  const TemporaryWav wav("earshot_recording_windows.wav", kTotal);
+  auto recording = Recording::Open(wav.path(), 4);
+  REQUIRE(recording.ok());
+  CHECK(recording->max_step_back() >= static_cast<size_t>(4 * kWindow));
+  for (int64_t first = 0; first < 7 * kWindow; first += kWindow)
+    CheckPiece(recording.value(), first, kWindow);
+  // What is gone could not be read any more: the file is too short to be decoded again.
+  std::filesystem::resize_file(wav.path(), 44 + 2 * 16'000);
+  for (int64_t first = 3 * kWindow; first < 7 * kWindow; first += kWindow)
+    CheckPiece(recording.value(), first, kWindow);
+}
+
 TEST_CASE("The length is what can be decoded, whatever the header says") {
   const TemporaryWav wav("earshot_recording_liar.wav", 16'000, 400'000'000);
   auto recording = Recording::Open(wav.path());

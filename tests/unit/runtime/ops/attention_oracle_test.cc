@@ -81,6 +81,36 @@ TEST_CASE("Attention with every kind of selection") {
   }
 }
 
+// q with a row for each sequence, k and v with all of their keys.
+ir::Graph GraphSideBySide(const ir::Attention& attention) {
+  return OneMethod([&](ir::Graph&, ir::MethodBuilder& method) {
+    const Dim sequences = Dim::Of(method.AddSymbol("sequences", 4)),
+              keys = Dim::Of(method.AddSymbol("keys", 40));
+    const auto input = [&](const char* name, Dim rows, int64_t heads) {
+      return method.AddInput({.name = name, .rows = rows, .cols = Dim::Fixed(heads * kDim)});
+    };
+    const std::vector<int> inputs = {input("q", sequences, kHeads), input("k", keys, kKvHeads),
+                                     input("v", keys, kKvHeads)};
+    method.MakeOutput(method.Apply("op", attention, inputs), "out");
+  });
+}
+
+MethodCall CallSideBySide(int64_t sequences, int64_t keys) {
+  return {.inputs = {{"q", Noise(sequences * kHeads * kDim, 1)},
+                     {"k", Noise(keys * kKvHeads * kDim, 2)},
+                     {"v", Noise(keys * kKvHeads * kDim, 3)}},
+          .symbols = {{"sequences", sequences}, {"keys", keys}}};
+}
+
+TEST_CASE("Attention of sequences side by side, in any number") {
+  const ir::Attention attention = {
+      .num_heads = kHeads, .num_kv_heads = kKvHeads, .scale = 0.5f, .side_by_side = true};
+  const ir::Graph graph = GraphSideBySide(attention);
+  CHECK(DifferenceFromOracle(graph, {CallSideBySide(4, 40), CallSideBySide(1, 7), CallSideBySide(3, 3)}) <
+        kTolerance);
+  CHECK(RunStatus(graph, CallSideBySide(3, 40)).code() == StatusCode::kInvalidArgument);
+}
+
 // As GraphOf, with keys [in_front + a key for every `step` queries, rounded down].
 ir::Graph GraphWithKeysInFront(const ir::Attention& attention, int64_t in_front, int64_t step) {
   return OneMethod([&](ir::Graph&, ir::MethodBuilder& method) {
@@ -200,6 +230,7 @@ TEST_CASE("attention whose operands do not suit its patterns is refused") {
   const ir::Graph plain = GraphOf(attention);
   CHECK(Spoiled(plain, [](fb::AttentionT&) {}).ok());
   CHECK(!Spoiled(plain, [](fb::AttentionT& a) { a.past = true; }).ok());
+  CHECK(!Spoiled(plain, [](fb::AttentionT& a) { a.side_by_side = true; }).ok());
   CHECK(!Spoiled(plain, [](fb::AttentionT& a) {
            a.heads[0]->selections[0]->kind = fb::SelectionKind::Listed;
          }).ok());
