@@ -47,15 +47,18 @@ HWY_INLINE void WithRows(const KeyRows<int8_t>& rows, int64_t count, int64_t dim
   visit(EvenRows(rows, count, dim));
 }
 
-HWY_INLINE void LoadScales(const KeyRows<int8_t>& rows, int64_t count, float* HWY_RESTRICT scales) {
+// Those of a whole tile where they lie one after the other; others are brought together in `room`.
+HWY_INLINE const float* LoadScales(const KeyRows<int8_t>& rows, int64_t count, float* HWY_RESTRICT room) {
   if (rows.order != nullptr) {
-    for (int64_t i = 0; i < count; ++i) scales[i] = rows.Scale(i);
-    return;
+    for (int64_t i = 0; i < count; ++i) room[i] = rows.Scale(i);
+    return room;
   }
   const float* from = rows.scales.Row(rows.begin);
   const int64_t stride = rows.step * rows.scales.stride;
+  if (stride == 1 && count == kFewTileKeys) return from;
   HWY_UNROLL(4)
-  for (int64_t i = 0; i < count; ++i, from += stride) scales[i] = *from;
+  for (int64_t i = 0; i < count; ++i, from += stride) room[i] = *from;
+  return room;
 }
 
 // Rounds numbers to `levels` levels of their largest magnitude; returns the scale: x = scale * to. `count` is
@@ -146,7 +149,7 @@ HWY_INLINE void MultiplyBy(float* HWY_RESTRICT x, const float* HWY_RESTRICT y, i
   const FewTag d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   for (int64_t i = 0; i < count; i += lanes)
-    hn::Store(hn::Mul(hn::Mul(hn::Load(d, y + i), hn::Set(d, factor)), hn::Load(d, x + i)), d, x + i);
+    hn::Store(hn::Mul(hn::Mul(hn::LoadU(d, y + i), hn::Set(d, factor)), hn::Load(d, x + i)), d, x + i);
 }
 
 // sums[c] = sum_i weights[i] * rows(i)[c] for kPairs pairs of vectors of channels.
@@ -250,13 +253,11 @@ inline void AddValues16(const float* HWY_RESTRICT weights, const KeyRun<int8_t>&
 inline void AttendKeys(const Workspace& work, int64_t row, const KeyRun<int8_t>& run, int64_t dim) {
   const int64_t padded_dim = RoundUp(dim, 16);
   float* o = work.o + row * padded_dim;
-  alignas(64) float scales[kFewTileKeys] = {};
-  LoadScales(run.keys, run.count, scales);
+  alignas(64) float room[kFewTileKeys] = {};
   ScoreKeys16(work.q16 + row * padded_dim, run, dim, work.scores);
-  MultiplyBy(work.scores, scales, run.count, work.q16_scale[row]);
+  MultiplyBy(work.scores, LoadScales(run.keys, run.count, room), run.count, work.q16_scale[row]);
   const float alpha = UpdateWeights(work.scores, run.count, run.log2_count, work.max + row, work.sum + row);
-  LoadScales(run.values, run.count, scales);
-  MultiplyBy(work.scores, scales, run.count, 1.0f);
+  MultiplyBy(work.scores, LoadScales(run.values, run.count, room), run.count, 1.0f);
   if constexpr (HWY_ARCH_ARM) {
     AddValues16(work.scores, run, dim, alpha, work, o);
   } else {
