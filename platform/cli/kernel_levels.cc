@@ -32,6 +32,7 @@ bool HasWord(const std::string& words, std::string_view word) {
 
 std::string Int8AttentionLevel(const std::string& features) {
   if (!Int8AttentionIsFaster()) return "none that pays: f32 instead";
+  if (HasWord(features, "amx-int8")) return "AMX";
   return HasWord(features, "dotprod") ? "NEON dot product" : kernels::SimdTargetName();
 }
 

@@ -8,6 +8,7 @@
 
 #include "runtime/attention/attention_job.h"
 #include "runtime/attention/quad_products.h"
+#include "runtime/attention/tile_products.h"
 #include "runtime/kernels/kernels.h"
 
 namespace earshot::attention {
@@ -41,6 +42,7 @@ struct Int8Workspace {
   uint8_t* weights;   // [kTileKeys / 4][panel][4]
   int8_t* k;          // [Dp / 4][kTileKeys][4]
   int8_t* v;          // [kTileKeys / 4][Dp][4], plus 128 with dot products of equal signs
+  int8_t* v_rows;     // [kTileRows][kTileBytes] channels of the keys at hand; for tiles of matrices
   float* o;           // [panels][Dp][panel] sums of weighted values, over v_scale
   float* max;         // [kTileQueries] running maximum of the scores of a query
   float* sum;         // [kTileQueries] running sum of the weights, times 255
@@ -93,6 +95,7 @@ inline size_t LayOutInt8Workspace(const AttentionShape& shape, std::byte* base, 
   workspace->weights = pieces.Take<uint8_t>(kTileKeys * kMaxPanelQueries);
   workspace->k = pieces.Take<int8_t>(kTileKeys * dim);
   workspace->v = pieces.Take<int8_t>(kTileKeys * dim);
+  workspace->v_rows = pieces.Take<int8_t>(kTileRows * kTileBytes);
   workspace->o = pieces.Take<float>(kTileQueries * dim);
   workspace->max = pieces.Take<float>(kTileQueries);
   workspace->sum = pieces.Take<float>(kTileQueries);

@@ -187,10 +187,11 @@ void RoundQueries(const Rows& rows, int64_t num_rows, int64_t stride, int64_t di
   }
 }
 
-// out[channel / 4][i][channel % 4] = rows(i)[channel] for i < num_rows, [padded_dim / 4][kTileKeys][4]; the
+// out[channel / 4][i][channel % 4] = rows(i)[channel] for i < num_rows, [padded_dim / 4][out_rows][4]; the
 // last row is repeated up to a multiple of kRowPadding.
 template <class Rows>
-void PackKeyQuads(const Rows& rows, int64_t num_rows, int64_t padded_dim, int8_t* HWY_RESTRICT out) {
+void PackQuads(const Rows& rows, int64_t num_rows, int64_t padded_dim, int64_t out_rows,
+               int8_t* HWY_RESTRICT out) {
   const hn::FixedTag<int8_t, 16> d;
   const hn::Repartition<int32_t, decltype(d)> d32;
   for (int64_t i = 0; i < RoundUp(num_rows, kRowPadding); i += 4) {
@@ -202,11 +203,11 @@ void PackKeyQuads(const Rows& rows, int64_t num_rows, int64_t padded_dim, int8_t
       auto r2 = hn::BitCast(d32, hn::LoadU(d, row[2] + channel));
       auto r3 = hn::BitCast(d32, hn::LoadU(d, row[3] + channel));
       TransposeBlocks(d32, r0, r1, r2, r3);
-      int8_t* to = out + channel * kTileKeys + i * kQuad;
+      int8_t* to = out + channel * out_rows + i * kQuad;
       hn::StoreU(hn::BitCast(d, r0), d, to);
-      hn::StoreU(hn::BitCast(d, r1), d, to + kTileKeys * kQuad);
-      hn::StoreU(hn::BitCast(d, r2), d, to + 2 * kTileKeys * kQuad);
-      hn::StoreU(hn::BitCast(d, r3), d, to + 3 * kTileKeys * kQuad);
+      hn::StoreU(hn::BitCast(d, r1), d, to + out_rows * kQuad);
+      hn::StoreU(hn::BitCast(d, r2), d, to + 2 * out_rows * kQuad);
+      hn::StoreU(hn::BitCast(d, r3), d, to + 3 * out_rows * kQuad);
     }
   }
 }

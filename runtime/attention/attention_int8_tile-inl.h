@@ -15,7 +15,9 @@
 #include "runtime/attention/attention_int8_pack-inl.h"
 #include "runtime/attention/attention_pack-inl.h"
 #include "runtime/attention/attention_tile-inl.h"
+#include "runtime/attention/tile_products.h"
 #include "runtime/core/arm_features.h"
+#include "runtime/core/x86_features.h"
 #include "runtime/kernels/simd_targets.h"  // IWYU pragma: keep
 #include "runtime/kernels/vector_math-inl.h"
 
@@ -57,7 +59,10 @@ struct Int8QueryTile {
   int64_t head_dim;
   int64_t padded_dim;
   int64_t num_rows;
-  bool dot_products;  // of 64-bit ARM
+  bool dot_products;       // of 64-bit ARM
+  bool matrix_tiles;       // of 64-bit x86
+  const int8_t* key_rows;  // [kTileKeys][kTileBytes] of the keys at hand; nullptr where tiles do not fit them
+  int64_t key_stride;
   TileLimits limits;
   Int8KeyTile keys;
 };
@@ -125,6 +130,37 @@ HWY_INLINE void MultiplyQuadRows(const Int8QueryTile& tile, const QuadProducts& 
     if (tile.dot_products) return MultiplyQuadsNeonDot(kSide, kVecs, job);
   }
   MultiplyQuads<kVecs, kSide>(job);
+}
+
+// Whether this build may have tiles of matrices at all.
+constexpr bool kMayHaveTiles =
+    HWY_ARCH_X86_64 && kPanel == kTileColumns && kTileKeys == kTileRows && !kSameSigns;
+
+// Whether all products of a panel are whole tiles.
+template <int64_t kVecs>
+HWY_INLINE bool TakesTiles(const Int8QueryTile& tile, const SeenKeys& seen) {
+  if constexpr (!kMayHaveTiles) return false;
+  return tile.key_rows != nullptr && kVecs * kLanes == kPanel && seen.begin == 0 && seen.end == kTileKeys;
+}
+
+// products[key][query] of all keys of the tile.
+HWY_INLINE void MultiplyKeyTiles(const Int8QueryTile& tile, const uint8_t* q) {
+  if constexpr (kMayHaveTiles) {
+    MultiplyTilesAmx({.a = tile.key_rows,
+                      .a_stride_bytes = static_cast<size_t>(tile.key_stride),
+                      .b = q,
+                      .c = tile.workspace.products});
+  }
+}
+
+// products[channel][query] of all keys of the tile.
+HWY_INLINE void MultiplyValueTiles(const Int8QueryTile& tile) {
+  if constexpr (kMayHaveTiles) {
+    MultiplyTilesAmx({.a = tile.workspace.v_rows,
+                      .a_stride_bytes = static_cast<size_t>(kTileBytes),
+                      .b = tile.workspace.weights,
+                      .c = tile.workspace.products});
+  }
 }
 
 // The products of keys [begin, end) become scores: scores[key][query], over the scale of the query.
@@ -267,41 +303,53 @@ HWY_INLINE void ClearPartQuads(const SeenKeys& seen, float* HWY_RESTRICT scores)
 }
 
 template <int64_t kVecs>
+HWY_INLINE void MultiplyKeys(const Int8QueryTile& tile, const SeenKeys& seen, const uint8_t* q) {
+  if (TakesTiles<kVecs>(tile, seen)) return MultiplyKeyTiles(tile, q);
+  const Int8Workspace& work = tile.workspace;
+  constexpr int64_t kBlock = kQuadRows;
+  const size_t channel_steps = static_cast<size_t>(RoundUp(tile.head_dim, kQuad) / kQuad);
+  for (int64_t key = seen.begin / kBlock * kBlock; key < seen.end; key += kBlock) {
+    MultiplyQuadRows<static_cast<size_t>(kVecs), QuadSide::kKeys>(
+        tile, {.a = work.k + key * kQuad,
+               .a_step_bytes = static_cast<size_t>(kTileKeys * kQuad),
+               .b = q,
+               .steps = channel_steps,
+               .c = work.products + key * kPanel});
+  }
+}
+
+template <int64_t kVecs>
+HWY_INLINE void MultiplyValues(const Int8QueryTile& tile, const SeenKeys& seen) {
+  if (TakesTiles<kVecs>(tile, seen)) return MultiplyValueTiles(tile);
+  const Int8Workspace& work = tile.workspace;
+  constexpr int64_t kBlock = kQuadRows;
+  const int64_t begin = seen.begin / kQuad * kQuad;
+  const size_t key_steps = static_cast<size_t>((RoundUp(seen.end, kQuad) - begin) / kQuad);
+  for (int64_t channel = 0; channel < tile.head_dim; channel += kBlock) {
+    MultiplyQuadRows<static_cast<size_t>(kVecs), QuadSide::kValues>(
+        tile, {.a = work.v + begin * tile.padded_dim + channel * kQuad,
+               .a_step_bytes = static_cast<size_t>(tile.padded_dim * kQuad),
+               .b = work.weights + begin * kPanel,
+               .steps = key_steps,
+               .c = work.products + channel * kPanel});
+  }
+}
+
+template <int64_t kVecs>
 void AttendInt8Panel(const Int8QueryTile& tile, int64_t panel, const KeyTile& keys, const KeyRange& range) {
   const Int8Workspace& work = tile.workspace;
   const SeenKeys seen =
       range.exact ? SeenKeys{0, keys.num_keys, false} : FindSeenKeys(tile.limits.views[panel], keys);
   if (seen.begin >= seen.end) return;
-  constexpr size_t kWidth = kVecs;
-  constexpr int64_t kBlock = kQuadRows;
-  const uint8_t* q = work.q + panel * kPanel * tile.padded_dim;
-  const size_t channel_steps = static_cast<size_t>(RoundUp(tile.head_dim, kQuad) / kQuad);
-  for (int64_t key = seen.begin / kBlock * kBlock; key < seen.end; key += kBlock) {
-    MultiplyQuadRows<kWidth, QuadSide::kKeys>(tile, {.a = work.k + key * kQuad,
-                                                     .a_step_bytes = static_cast<size_t>(kTileKeys * kQuad),
-                                                     .b = q,
-                                                     .steps = channel_steps,
-                                                     .c = work.products + key * kPanel});
-  }
+  MultiplyKeys<kVecs>(tile, seen, work.q + panel * kPanel * tile.padded_dim);
   ScaleScores<kVecs>(tile.keys, seen.begin, seen.end, work);
   if (seen.masked) {
     MaskScores<kVecs>(tile.limits, panel, keys, seen, work.scores);
     FindMax<kVecs>(seen.begin, seen.end, work);
   }
   ClearPartQuads(seen, work.scores);
-  const int64_t begin = seen.begin / kQuad * kQuad;
-  const int64_t end = RoundUp(seen.end, kQuad);
-  UpdateWeights<kVecs>(work, panel, begin, end, range.log2_count);
-  const uint8_t* weights = work.weights + begin * kPanel;
-  const size_t key_steps = static_cast<size_t>((end - begin) / kQuad);
-  for (int64_t channel = 0; channel < tile.head_dim; channel += kBlock) {
-    MultiplyQuadRows<kWidth, QuadSide::kValues>(tile,
-                                                {.a = work.v + begin * tile.padded_dim + channel * kQuad,
-                                                 .a_step_bytes = static_cast<size_t>(tile.padded_dim * kQuad),
-                                                 .b = weights,
-                                                 .steps = key_steps,
-                                                 .c = work.products + channel * kPanel});
-  }
+  UpdateWeights<kVecs>(work, panel, seen.begin / kQuad * kQuad, RoundUp(seen.end, kQuad), range.log2_count);
+  MultiplyValues<kVecs>(tile, seen);
   AddProducts<kVecs>(work, tile.head_dim, work.o + panel * kPanel * tile.padded_dim);
 }
 
@@ -313,6 +361,22 @@ HWY_INLINE void SelectKeys(const Int8Keys& keys, const KeyRows<int8_t>& rows, in
     tile->scale[i] = keys.k_scale[row];
     tile->shift[i] = keys.k_shift[row];
   }
+}
+
+// The keys and values of a tile as the products want them. `exact`: every query sees all of them.
+HWY_INLINE void PackTile(const KeyRows<int8_t>& k, const KeyRows<int8_t>& v, int64_t num_keys, bool exact,
+                         Int8QueryTile* tile) {
+  const Int8Workspace& work = tile->workspace;
+  PackValueQuads(v, num_keys, tile->padded_dim, work.v);
+  const bool are_whole = tile->matrix_tiles && num_keys == kTileKeys && k.order == nullptr;
+  tile->key_rows = are_whole ? k(0) : nullptr;
+  tile->key_stride = k.step * k.matrix.stride;
+  if (are_whole) {  // quads of keys by channel become keys by channel
+    const ByteRows quads = {work.v, kQuad * kTileBytes, kTileKeys / kQuad, kQuad * kTileBytes};
+    PackQuads(quads, quads.count, quads.dim, quads.count, work.v_rows);
+  }
+  const bool all_take_tiles = are_whole && exact && tile->num_rows % kPanel == 0;
+  if (!all_take_tiles) PackQuads(k, num_keys, tile->padded_dim, kTileKeys, work.k);
 }
 
 template <class T>
@@ -332,9 +396,8 @@ void AttendInt8Range(const AttentionHead<T>& head, const Int8Keys& keys, const K
     if (!range.exact && !IsSeen(tile->limits, num_panels, selected)) continue;
     const KeyRows<int8_t> rows = {k, order, range.begin + begin * range.step, range.step};
     SelectKeys(keys, rows, first_row, selected.num_keys, &tile->keys);
-    PackKeyQuads(rows, selected.num_keys, tile->padded_dim, tile->workspace.k);
-    PackValueQuads(KeyRows<int8_t>{v, rows.order, rows.begin, rows.step}, selected.num_keys, tile->padded_dim,
-                   tile->workspace.v);
+    PackTile(rows, KeyRows<int8_t>{v, rows.order, rows.begin, rows.step}, selected.num_keys, range.exact,
+             tile);
     for (int64_t panel = 0; panel < num_panels; ++panel) {
       const int64_t num_rows = std::min(kPanel, tile->num_rows - panel * kPanel);
       if (num_rows > 2 * kLanes) {
@@ -396,11 +459,18 @@ void AttendInt8Tile(const AttentionHead<T>& head, const Int8Keys& keys, int64_t 
   tile.head_dim = head.q.cols;
   tile.padded_dim = RoundUp(head.q.cols, kInt8Channels);
   tile.num_rows = query_end - query_begin;
-  tile.dot_products = false;
+  tile.dot_products = tile.matrix_tiles = false;
   if constexpr (HWY_ARCH_ARM_A64) tile.dot_products = HasNeonDotProducts();
+  if constexpr (kMayHaveTiles) {
+    tile.matrix_tiles = tile.padded_dim == kTileBytes && HasAmxInt8();
+    if (tile.matrix_tiles) PrepareTilesAmx();
+  }
   LoadInt8Queries(head, query_begin, tile);
   ForEachSeenRange(head, head.Block(query_begin, query_end), &tile.limits,
                    [&](const KeyRange& range) { AttendInt8Range(head, keys, range, &tile); });
+  if constexpr (kMayHaveTiles) {
+    if (tile.matrix_tiles) ReleaseTilesAmx();
+  }
   StoreInt8Outputs(head, keys, query_begin, tile);
 }
 

@@ -106,6 +106,7 @@ TEST_CASE("8-bit attention equals its reference for any number of channels", "[q
   ForEachSimdTarget([] {
     for (int64_t dim = 1; dim <= 36; ++dim) CheckBothTypes(Shape(2, 2, dim, 19, 70), 19, 70, nullptr);
     for (const int64_t dim : {64, 80, 128, 200}) CheckBothTypes(Shape(2, 2, dim, 50, 70), 50, 70, nullptr);
+    for (const int64_t dim : {49, 60, 64}) CheckBothTypes(Shape(2, 1, dim, 200, 200), 200, 200, nullptr);
   });
 }
 
@@ -154,9 +155,12 @@ TEST_CASE("8-bit attention gives zeros to queries that see no key", "[quick]") {
 template <class T>
 void CheckPattern(const testing::TestPattern& pattern, int64_t num_heads, int64_t num_queries,
                   int64_t num_keys, int64_t num_ranges) {
-  const Case<T> run(Shape(num_heads, num_heads, 12, num_queries, num_keys), num_queries, num_keys);
-  INFO("Tq " << num_queries << " Tk " << num_keys);
-  ForEachSimdTarget([&] { CheckAgainstReference(run, &pattern, Tolerance(run, num_ranges)); });
+  // 64 channels are a tile where the CPU multiplies tiles of matrices.
+  for (const int64_t dim : {12, 64}) {
+    const Case<T> run(Shape(num_heads, num_heads, dim, num_queries, num_keys), num_queries, num_keys);
+    INFO("Tq " << num_queries << " Tk " << num_keys << " D " << dim);
+    ForEachSimdTarget([&] { CheckAgainstReference(run, &pattern, Tolerance(run, num_ranges)); });
+  }
 }
 
 TEST_CASE("8-bit attention follows every pattern", "[quick]") {
