@@ -39,16 +39,16 @@ struct Int8Workspace {
   int32_t* products;  // [kTileKeys or Dp][panel] sums of products of bytes
   float* scores;      // [kTileKeys][panel], over q_scale. In place of the products it would be 3 % slower.
   float* tile_max;    // [kMaxPanelQueries] largest score of a query within the tile
-  uint8_t* weights;   // [kTileKeys / 4][panel][4]
+  uint8_t* weights;   // [panels][kTileKeys / 4][panel][4]
   int8_t* k;          // [Dp / 4][kTileKeys][4]
   int8_t* v;          // [kTileKeys / 4][Dp][4], plus 128 with dot products of equal signs
   int8_t* v_rows;     // [kTileRows][kTileBytes] channels of the keys at hand; for tiles of matrices
   float* o;           // [panels][Dp][panel] sums of weighted values, over v_scale
   float* max;         // [kTileQueries] running maximum of the scores of a query
   float* sum;         // [kTileQueries] running sum of the weights, times 255
-  float* old_share;   // [kMaxPanelQueries] factor by which a new maximum shrinks the old sums
-  float* new_share;   // [kMaxPanelQueries] factor of the sums of this tile
-  int32_t* offset;    // [kMaxPanelQueries] what values plus 128 add to the products of this tile
+  float* old_share;   // [kTileQueries] factor by which a new maximum shrinks the old sums
+  float* new_share;   // [kTileQueries] factor of the sums of this tile
+  int32_t* offset;    // [kTileQueries] what values plus 128 add to the products of this tile
 };
 
 // Hands out 64-byte aligned pieces from `base` on; counts only where base is nullptr.
@@ -92,16 +92,16 @@ inline size_t LayOutInt8Workspace(const AttentionShape& shape, std::byte* base, 
   workspace->products = pieces.Take<int32_t>(std::max(kTileKeys, dim) * kMaxPanelQueries);
   workspace->tile_max = pieces.Take<float>(kMaxPanelQueries);
   workspace->scores = pieces.Take<float>(kTileKeys * kMaxPanelQueries);
-  workspace->weights = pieces.Take<uint8_t>(kTileKeys * kMaxPanelQueries);
+  workspace->weights = pieces.Take<uint8_t>(kTileKeys * kTileQueries);
   workspace->k = pieces.Take<int8_t>(kTileKeys * dim);
   workspace->v = pieces.Take<int8_t>(kTileKeys * dim);
   workspace->v_rows = pieces.Take<int8_t>(kTileRows * kTileBytes);
   workspace->o = pieces.Take<float>(kTileQueries * dim);
   workspace->max = pieces.Take<float>(kTileQueries);
   workspace->sum = pieces.Take<float>(kTileQueries);
-  workspace->old_share = pieces.Take<float>(kMaxPanelQueries);
-  workspace->new_share = pieces.Take<float>(kMaxPanelQueries);
-  workspace->offset = pieces.Take<int32_t>(kMaxPanelQueries);
+  workspace->old_share = pieces.Take<float>(kTileQueries);
+  workspace->new_share = pieces.Take<float>(kTileQueries);
+  workspace->offset = pieces.Take<int32_t>(kTileQueries);
   return pieces.size_bytes();
 }
 

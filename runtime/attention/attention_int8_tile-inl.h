@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "hwy/highway.h"
 #include "runtime/attention/attention_int8_job.h"
@@ -154,11 +155,11 @@ HWY_INLINE void MultiplyKeyTiles(const Int8QueryTile& tile, const uint8_t* q) {
 }
 
 // products[channel][query] of all keys of the tile.
-HWY_INLINE void MultiplyValueTiles(const Int8QueryTile& tile) {
+HWY_INLINE void MultiplyValueTiles(const Int8QueryTile& tile, const uint8_t* weights) {
   if constexpr (kMayHaveTiles) {
     MultiplyTilesAmx({.a = tile.workspace.v_rows,
                       .a_stride_bytes = static_cast<size_t>(kTileBytes),
-                      .b = tile.workspace.weights,
+                      .b = weights,
                       .c = tile.workspace.products});
   }
 }
@@ -201,16 +202,18 @@ void FindMax(int64_t begin, int64_t end, const Int8Workspace& work) {
 // o[channel][query] = old_share * o + new_share * (products[channel][query] - offset[query]); offsets where
 // values are off by 128.
 template <int64_t kVecs>
-HWY_NOINLINE void AddProducts(const Int8Workspace& work, int64_t num_channels, float* HWY_RESTRICT o) {
+HWY_NOINLINE void AddProducts(const Int8Workspace& work, int64_t panel, int64_t num_channels,
+                              float* HWY_RESTRICT o) {
   const DF d;
+  const int64_t query = panel * kPanel;
   const DI32 di;
   VF old_share[static_cast<size_t>(kVecs)], new_share[static_cast<size_t>(kVecs)];
   VI32 offset[static_cast<size_t>(kVecs)];
   HWY_UNROLL(3)
   for (int64_t n = 0; n < kVecs; ++n) {
-    old_share[n] = hn::Load(d, work.old_share + n * kLanes);
-    new_share[n] = hn::Load(d, work.new_share + n * kLanes);
-    offset[n] = kSameSigns ? hn::Load(di, work.offset + n * kLanes) : hn::Zero(di);
+    old_share[n] = hn::Load(d, work.old_share + query + n * kLanes);
+    new_share[n] = hn::Load(d, work.new_share + query + n * kLanes);
+    offset[n] = kSameSigns ? hn::Load(di, work.offset + query + n * kLanes) : hn::Zero(di);
   }
   for (int64_t channel = 0; channel < num_channels; ++channel) {
     HWY_UNROLL(3)
@@ -266,21 +269,23 @@ template <int64_t kVecs>
 HWY_INLINE void UpdateWeights(const Int8Workspace& work, int64_t panel, int64_t begin, int64_t end,
                               float log2_count) {
   const DF d;
+  uint8_t* HWY_RESTRICT panel_weights = work.weights + panel * kPanel * kTileKeys;
   for (int64_t n = 0; n < kVecs; ++n) {
+    const int64_t query = panel * kPanel + n * kLanes;
     const float* scores = work.scores + n * kLanes;
-    float* max = work.max + panel * kPanel + n * kLanes;
-    float* sum = work.sum + panel * kPanel + n * kLanes;
-    const VF scale = hn::Load(d, work.q_scale + panel * kPanel + n * kLanes);
+    float* max = work.max + query;
+    float* sum = work.sum + query;
+    const VF scale = hn::Load(d, work.q_scale + query);
     const VF tile_max = hn::Load(d, work.tile_max + n * kLanes);
     VF total = hn::Zero(d);
     auto rounded_total = hn::Zero(DU32());
     for (int64_t key = begin; key < end; key += kQuad) {
       const auto weights = FourWeights(scores + key * kPanel, tile_max, scale, &total);
-      hn::Store(weights, DU8(), work.weights + key * kPanel + n * kLanes * kQuad);
+      hn::Store(weights, DU8(), panel_weights + key * kPanel + n * kLanes * kQuad);
       if constexpr (kSameSigns) rounded_total = hn::Add(rounded_total, hn::SumsOf4(weights));
     }
     if constexpr (kSameSigns)
-      hn::Store(hn::BitCast(DI32(), hn::ShiftLeft<7>(rounded_total)), DI32(), work.offset + n * kLanes);
+      hn::Store(hn::BitCast(DI32(), hn::ShiftLeft<7>(rounded_total)), DI32(), work.offset + query);
     const VF scaled_max = hn::Max(hn::MulAdd(tile_max, scale, hn::Set(d, log2_count)), hn::Set(d, kLowest));
     const VF old_max = hn::Load(d, max);
     const VF new_max = hn::Max(old_max, scaled_max);
@@ -288,8 +293,8 @@ HWY_INLINE void UpdateWeights(const Int8Workspace& work, int64_t panel, int64_t 
     const VF new_share = kn::Exp2(d, hn::Sub(scaled_max, new_max));
     hn::Store(new_max, d, max);
     hn::Store(hn::MulAdd(hn::Load(d, sum), old_share, hn::Mul(total, new_share)), d, sum);
-    hn::Store(old_share, d, work.old_share + n * kLanes);
-    hn::Store(new_share, d, work.new_share + n * kLanes);
+    hn::Store(old_share, d, work.old_share + query);
+    hn::Store(new_share, d, work.new_share + query);
   }
 }
 
@@ -319,8 +324,8 @@ HWY_INLINE void MultiplyKeys(const Int8QueryTile& tile, const SeenKeys& seen, co
 }
 
 template <int64_t kVecs>
-HWY_INLINE void MultiplyValues(const Int8QueryTile& tile, const SeenKeys& seen) {
-  if (TakesTiles<kVecs>(tile, seen)) return MultiplyValueTiles(tile);
+HWY_INLINE void MultiplyValues(const Int8QueryTile& tile, const SeenKeys& seen, const uint8_t* weights) {
+  if (TakesTiles<kVecs>(tile, seen)) return MultiplyValueTiles(tile, weights);
   const Int8Workspace& work = tile.workspace;
   constexpr int64_t kBlock = kQuadRows;
   const int64_t begin = seen.begin / kQuad * kQuad;
@@ -329,28 +334,74 @@ HWY_INLINE void MultiplyValues(const Int8QueryTile& tile, const SeenKeys& seen) 
     MultiplyQuadRows<static_cast<size_t>(kVecs), QuadSide::kValues>(
         tile, {.a = work.v + begin * tile.padded_dim + channel * kQuad,
                .a_step_bytes = static_cast<size_t>(tile.padded_dim * kQuad),
-               .b = work.weights + begin * kPanel,
+               .b = weights + begin * kPanel,
                .steps = key_steps,
                .c = work.products + channel * kPanel});
   }
 }
 
+// The keys at hand, as one of the panels sees them.
+struct PanelKeys {
+  int64_t panel;
+  KeyTile keys;
+  SeenKeys seen;
+  float log2_count;  // of the range
+};
+
 template <int64_t kVecs>
-void AttendInt8Panel(const Int8QueryTile& tile, int64_t panel, const KeyTile& keys, const KeyRange& range) {
+void WeighKeys(const Int8QueryTile& tile, const PanelKeys& job) {
   const Int8Workspace& work = tile.workspace;
-  const SeenKeys seen =
-      range.exact ? SeenKeys{0, keys.num_keys, false} : FindSeenKeys(tile.limits.views[panel], keys);
-  if (seen.begin >= seen.end) return;
-  MultiplyKeys<kVecs>(tile, seen, work.q + panel * kPanel * tile.padded_dim);
+  const SeenKeys& seen = job.seen;
+  MultiplyKeys<kVecs>(tile, seen, work.q + job.panel * kPanel * tile.padded_dim);
   ScaleScores<kVecs>(tile.keys, seen.begin, seen.end, work);
   if (seen.masked) {
-    MaskScores<kVecs>(tile.limits, panel, keys, seen, work.scores);
+    MaskScores<kVecs>(tile.limits, job.panel, job.keys, seen, work.scores);
     FindMax<kVecs>(seen.begin, seen.end, work);
   }
   ClearPartQuads(seen, work.scores);
-  UpdateWeights<kVecs>(work, panel, seen.begin / kQuad * kQuad, RoundUp(seen.end, kQuad), range.log2_count);
-  MultiplyValues<kVecs>(tile, seen);
-  AddProducts<kVecs>(work, tile.head_dim, work.o + panel * kPanel * tile.padded_dim);
+  UpdateWeights<kVecs>(work, job.panel, seen.begin / kQuad * kQuad, RoundUp(seen.end, kQuad), job.log2_count);
+}
+
+template <int64_t kVecs>
+void AddValues(const Int8QueryTile& tile, const PanelKeys& job) {
+  const Int8Workspace& work = tile.workspace;
+  MultiplyValues<kVecs>(tile, job.seen, work.weights + job.panel * kPanel * kTileKeys);
+  AddProducts<kVecs>(work, job.panel, tile.head_dim, work.o + job.panel * kPanel * tile.padded_dim);
+}
+
+// Calls step with the number of vectors that hold the queries of a panel.
+template <class Step>
+HWY_INLINE void WithVecs(const Int8QueryTile& tile, int64_t panel, const Step& step) {
+  const int64_t num_rows = tile.num_rows - panel * kPanel;
+  if (num_rows > 2 * kLanes) {
+    step(std::integral_constant<int64_t, 3>());
+  } else if (num_rows > kLanes) {
+    step(std::integral_constant<int64_t, 2>());
+  } else {
+    step(std::integral_constant<int64_t, 1>());
+  }
+}
+
+// All panels weigh the keys before the first adds values: weights that were written just now would have to
+// reach the cache before the rows of a matrix tile can be loaded.
+HWY_INLINE void AttendInt8Panels(const Int8QueryTile& tile, const KeyTile& keys, const KeyRange& range) {
+  const int64_t num_panels = NumPanels(tile.num_rows);
+  PanelKeys jobs[static_cast<size_t>(NumPanels(kTileQueries))];
+  for (int64_t panel = 0; panel < num_panels; ++panel) {
+    PanelKeys& job = jobs[panel];
+    job = {.panel = panel,
+           .keys = keys,
+           .seen =
+               range.exact ? SeenKeys{0, keys.num_keys, false} : FindSeenKeys(tile.limits.views[panel], keys),
+           .log2_count = range.log2_count};
+    if (job.seen.begin >= job.seen.end) continue;
+    WithVecs(tile, panel, [&](auto vecs) HWY_ATTR { WeighKeys<vecs()>(tile, job); });
+  }
+  for (int64_t panel = 0; panel < num_panels; ++panel) {
+    const PanelKeys& job = jobs[panel];
+    if (job.seen.begin >= job.seen.end) continue;
+    WithVecs(tile, panel, [&](auto vecs) HWY_ATTR { AddValues<vecs()>(tile, job); });
+  }
 }
 
 // Scales and shifts of `num_keys` keys of a range.
@@ -398,16 +449,7 @@ void AttendInt8Range(const AttentionHead<T>& head, const Int8Keys& keys, const K
     SelectKeys(keys, rows, first_row, selected.num_keys, &tile->keys);
     PackTile(rows, KeyRows<int8_t>{v, rows.order, rows.begin, rows.step}, selected.num_keys, range.exact,
              tile);
-    for (int64_t panel = 0; panel < num_panels; ++panel) {
-      const int64_t num_rows = std::min(kPanel, tile->num_rows - panel * kPanel);
-      if (num_rows > 2 * kLanes) {
-        AttendInt8Panel<3>(*tile, panel, selected, range);
-      } else if (num_rows > kLanes) {
-        AttendInt8Panel<2>(*tile, panel, selected, range);
-      } else {
-        AttendInt8Panel<1>(*tile, panel, selected, range);
-      }
-    }
+    AttendInt8Panels(*tile, selected, range);
   }
 }
 
