@@ -82,17 +82,27 @@ bool IsUsed(const fb::Method& method, const SessionOptions& options) {
                                    options.optional_methods.end();
 }
 
-// Of the states, up to the last one that a method uses.
-uint64_t StateBytes(const Program& program, const SessionOptions& options) {
-  uint64_t bytes = 0;
+bool IsStateUsed(const Program& program, const SessionOptions& options, uoffset_t state) {
   for (const fb::Method* method : *program.model().methods()) {
     if (!IsUsed(*method, options)) continue;
     for (const fb::Value* value : *method->values()) {
-      if (value->kind() != fb::ValueKind::State) continue;
-      const fb::State& state = *program.model().states()->Get(static_cast<uoffset_t>(value->state()));
-      const uint64_t elements = uint64_t{state.rows()} * state.cols();
-      bytes = std::max(bytes, state.offset_bytes() + DTypeBytes(static_cast<DType>(state.dtype()), elements));
+      if (value->kind() == fb::ValueKind::State && static_cast<uoffset_t>(value->state()) == state)
+        return true;
     }
+  }
+  return false;
+}
+
+// Of the states that methods use, one after the other; where they begin goes to `offsets`, if that has room
+// for all.
+uint64_t PlaceStates(const Program& program, const SessionOptions& options, std::span<uint64_t> offsets) {
+  uint64_t bytes = 0;
+  const auto& states = *program.model().states();
+  for (uoffset_t i = 0; i < states.size(); ++i) {
+    if (offsets.size() == states.size()) offsets[i] = bytes;
+    if (!IsStateUsed(program, options, i)) continue;
+    const uint64_t elements = uint64_t{states.Get(i)->rows()} * states.Get(i)->cols();
+    bytes += AlignUp(DTypeBytes(static_cast<DType>(states.Get(i)->dtype()), elements));
   }
   return bytes;
 }
@@ -206,7 +216,11 @@ Status SessionImpl::Create(const MemoryRequirements& needed, Arena& arena) {
   blocks_.activations = static_cast<std::byte*>(arena.Allocate(needed.activation_bytes));
   blocks_.io = static_cast<std::byte*>(arena.Allocate(needed.io_bytes));
   auto* workspace = static_cast<std::byte*>(arena.Allocate(needed.workspace_bytes));
-  state_bytes_ = BlockBytes(StateBytes(program_, options_));
+  const uoffset_t num_states = program_.model().states()->size();
+  auto* state_offsets = arena.AllocateArray<uint64_t>(num_states);
+  if (state_offsets == nullptr) return Status::Error(StatusCode::kOutOfMemory, "the arena is full");
+  blocks_.state_offsets = {state_offsets, num_states};
+  state_bytes_ = BlockBytes(PlaceStates(program_, options_, {state_offsets, num_states}));
   blocks_.states = static_cast<std::byte*>(arena.Allocate(state_bytes_));
   const uoffset_t num_methods = program_.model().methods()->size();
   auto* methods = arena.AllocateArray<MethodSlot>(num_methods);
@@ -337,7 +351,8 @@ Result<MemoryRequirements> Session::Measure(const Program& program, const Sessio
   Measurement sum;
   Arena& persistent = sum.persistent;
   persistent.AllocateArray<SessionImpl>(1);
-  persistent.Allocate(BlockBytes(StateBytes(program, options)));
+  persistent.AllocateArray<uint64_t>(program.model().states()->size());
+  persistent.Allocate(BlockBytes(PlaceStates(program, options, {})));
   persistent.Allocate(program.model().methods()->size() * 64);
   for (const fb::Method* method : *program.model().methods()) {
     if (IsUsed(*method, options)) EARSHOT_RETURN_IF_ERROR(MeasureMethod(program, *method, options, sum));

@@ -20,8 +20,9 @@ std::byte* BaseAddress(const Program& program, const fb::Value& value, const Mem
     case fb::ValueKind::Output:
       return At(blocks.io, value.offset_bytes());
     case fb::ValueKind::State:
-      return At(blocks.states,
-                program.model().states()->Get(static_cast<uoffset_t>(value.state()))->offset_bytes());
+      return blocks.states == nullptr
+                 ? nullptr
+                 : blocks.states + blocks.state_offsets[static_cast<size_t>(value.state())];
     case fb::ValueKind::Constant: {
       const fb::Tensor& tensor = *program.model().tensors()->Get(static_cast<uoffset_t>(value.tensor()));
       // Constants are only ever read: the validator refuses ops that write to one.

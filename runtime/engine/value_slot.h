@@ -16,6 +16,8 @@ namespace earshot {
 // First bytes of the blocks that planned offsets count from. All nullptr while measuring.
 struct MemoryBlocks {
   std::byte* states = nullptr;
+  // In the block of states: those that no method of the session uses take no room, whatever the file plans.
+  std::span<const uint64_t> state_offsets = {};
   std::byte* activations = nullptr;
   std::byte* io = nullptr;
 };

@@ -222,23 +222,40 @@ TEST_CASE("impossible windows are refused") {
   CHECK(network.KeepWindow(network.max_windows()).code() == StatusCode::kInvalidArgument);
 }
 
-TEST_CASE("a session without beams needs no memory for them, and decodes") {
-  Loaded all(DType::kI8), loaded(DType::kI8, SessionOptions());
-  CHECK(loaded.network->max_beams() == 0);
-  // One layer's cache of 448 positions of K and V for each beam, in f16.
-  const auto& state = *loaded.network->session().program().model().states();
-  uint64_t cache_bytes = 0;
-  for (const fb::State* cache : state) {
-    if (cache->name()->string_view().starts_with("beams_"))
-      cache_bytes += DTypeBytes(static_cast<DType>(cache->dtype()), uint64_t{cache->rows()} * cache->cols());
+// Bytes of the states whose names begin so.
+uint64_t BytesOfStates(const EngineNetwork& network, std::string_view prefix) {
+  uint64_t bytes = 0;
+  for (const fb::State* state : *network.session().program().model().states()) {
+    if (state->name()->string_view().starts_with(prefix))
+      bytes += DTypeBytes(static_cast<DType>(state->dtype()), uint64_t{state->rows()} * state->cols());
   }
-  REQUIRE(cache_bytes > 0);
-  CHECK(loaded.needed.persistent_bytes + cache_bytes <= all.needed.persistent_bytes);
-  CHECK(loaded.network->session().used().persistent_bytes <= loaded.needed.persistent_bytes);
-  loaded.Encode();
+  return bytes;
+}
+
+TEST_CASE("a session without beams or windows needs no memory for them, and decodes") {
+  constexpr std::string_view kBoth[] = {kBeamsMethod, kWindowsMethod};
+  Loaded all(DType::kI8, {.optional_methods = kBoth}), beams(DType::kI8),
+      windows(DType::kI8, {.optional_methods = kWindows}), none(DType::kI8, SessionOptions());
+  CHECK(none.network->max_beams() == 0);
+  CHECK(none.network->max_windows() == 0);
+  CHECK(beams.network->max_windows() == 0);
+  CHECK(windows.network->max_beams() == 0);
+  const uint64_t of_beams = BytesOfStates(*all.network, "beams_"),
+                 of_windows = BytesOfStates(*all.network, "windows_");
+  REQUIRE((of_beams > 0 && of_windows > 0));
+  CHECK(none.needed.persistent_bytes + of_beams <= beams.needed.persistent_bytes);
+  CHECK(none.needed.persistent_bytes + of_windows <= windows.needed.persistent_bytes);
+  CHECK(beams.needed.persistent_bytes + of_windows <= all.needed.persistent_bytes);
+  CHECK(windows.needed.persistent_bytes + of_beams <= all.needed.persistent_bytes);
   all.Encode();
-  CHECK(loaded.Alone({3, 1}, {4, 1}) == all.Alone({3, 1}, {4, 1}));
-  CHECK(loaded.network->BeginBeams(1, 0).code() == StatusCode::kInvalidArgument);
+  const std::vector<float> expected = all.Alone({3, 1}, {4, 1});
+  for (Loaded* loaded : {&beams, &windows, &none}) {
+    CHECK(loaded->network->session().used().persistent_bytes <= loaded->needed.persistent_bytes);
+    loaded->Encode();
+    CHECK(loaded->Alone({3, 1}, {4, 1}) == expected);
+  }
+  CHECK(none.network->BeginBeams(1, 0).code() == StatusCode::kInvalidArgument);
+  CHECK(none.network->KeepWindow(0).code() == StatusCode::kInvalidArgument);
 }
 
 }  // namespace
