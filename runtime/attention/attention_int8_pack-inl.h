@@ -124,6 +124,11 @@ HWY_INLINE RoundedRow RoundRow(const T* row, const float* mean, int64_t dim, flo
   return {magnitude / 127.0f, hn::ReduceSum(di, sum)};
 }
 
+// Sums of bytes are far from overflow, but a damaged model makes anything of numbers that are none.
+HWY_INLINE int32_t MinusTimes128(int32_t sum) {
+  return static_cast<int32_t>(0u - (static_cast<uint32_t>(sum) << 7));
+}
+
 template <class T>
 void RoundKeys(const Matrix<const T>& k, int64_t pool_length, const Int8Keys& keys) {
   const int64_t padded_dim = RoundUp(k.cols, kInt8Channels);
@@ -131,7 +136,7 @@ void RoundKeys(const Matrix<const T>& k, int64_t pool_length, const Int8Keys& ke
   const auto round = [&](const auto* from, int64_t i) {
     const RoundedRow row = RoundRow(from, keys.k_mean, k.cols, 1.0f, keys.k + i * padded_dim);
     keys.k_scale[i] = row.scale;
-    keys.k_shift[i] = kSameSigns ? 0 : -128 * row.sum;
+    keys.k_shift[i] = kSameSigns ? 0 : MinusTimes128(row.sum);
   };
   for (int64_t i = 0; i < k.rows; ++i) round(k.Row(i), i);
   float* mean = keys.k_min;  // no longer needed
