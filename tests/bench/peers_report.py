@@ -64,6 +64,7 @@ def ratio_text(runs, own, clips):
 
 def print_table(results, clips):
     subsets = [(name, [clip for clip in clips if wanted(clip.seconds)]) for name, wanted in SETS]
+    subsets = [(name, subset) for name, subset in subsets if subset]
     print("| model, threads | engine | " + " | ".join(name for name, _ in subsets) + " | WER | peak memory |")
     print("|---|---|" + "---|" * len(subsets) + "---|---|")
     for setting, engines in results.items():
