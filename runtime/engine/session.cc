@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstring>
 #include <new>
 
@@ -82,25 +83,30 @@ bool IsUsed(const fb::Method& method, const SessionOptions& options) {
                                    options.optional_methods.end();
 }
 
-bool IsStateUsed(const Program& program, const SessionOptions& options, uoffset_t state) {
+// States that methods use; those behind the first so many count as used.
+using UsedStates = std::bitset<4096>;
+
+UsedStates FindUsedStates(const Program& program, const SessionOptions& options) {
+  UsedStates used;
   for (const fb::Method* method : *program.model().methods()) {
     if (!IsUsed(*method, options)) continue;
     for (const fb::Value* value : *method->values()) {
-      if (value->kind() == fb::ValueKind::State && static_cast<uoffset_t>(value->state()) == state)
-        return true;
+      if (value->kind() == fb::ValueKind::State && static_cast<size_t>(value->state()) < used.size())
+        used.set(static_cast<size_t>(value->state()));
     }
   }
-  return false;
+  return used;
 }
 
 // Of the states that methods use, one after the other; where they begin goes to `offsets`, if that has room
 // for all.
 uint64_t PlaceStates(const Program& program, const SessionOptions& options, std::span<uint64_t> offsets) {
   uint64_t bytes = 0;
+  const UsedStates used = FindUsedStates(program, options);
   const auto& states = *program.model().states();
   for (uoffset_t i = 0; i < states.size(); ++i) {
     if (offsets.size() == states.size()) offsets[i] = bytes;
-    if (!IsStateUsed(program, options, i)) continue;
+    if (i < used.size() && !used.test(i)) continue;
     const uint64_t elements = uint64_t{states.Get(i)->rows()} * states.Get(i)->cols();
     bytes += AlignUp(DTypeBytes(static_cast<DType>(states.Get(i)->dtype()), elements));
   }
