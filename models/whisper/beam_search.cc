@@ -24,10 +24,6 @@ std::array<Pcg32, kMaxBeams> Streams(Pcg32& random) {
   return {Pcg32(seed, 1), Pcg32(seed, 2), Pcg32(seed, 3), Pcg32(seed, 4), Pcg32(seed, 5)};
 }
 
-std::span<float> RowOf(const Matrix<float>& logits, int64_t row) {
-  return {logits.Row(row), static_cast<size_t>(logits.cols)};
-}
-
 }  // namespace
 
 BeamSearch BeamSearch::Create(int64_t max_tokens, Arena& arena) {

@@ -1,9 +1,19 @@
 // Chooses token after token.
 #include "models/whisper/generation.h"
 
+#include <cmath>
+#include <cstddef>
+
 #include "models/common/repetition.h"
+#include "runtime/kernels/kernels.h"
 
 namespace earshot::whisper {
+
+float NoSpeechProbability(const Vocabulary& vocabulary, std::span<const float> logits) {
+  if (vocabulary.no_speech == kNoToken) return 0;
+  return std::exp(logits[static_cast<size_t>(vocabulary.no_speech)] - kernels::LogSumExp(logits));
+}
+
 bool CutLoop(const Vocabulary& vocabulary, TokenList& tokens) {
   const RepetitionRule rule = {.first_interchangeable_token = vocabulary.timestamp_begin};
   const int64_t repeated = RepeatedTailTokens(tokens.tokens(), rule);

@@ -12,6 +12,7 @@
 #include "models/whisper/network.h"
 #include "models/whisper/transcription.h"
 #include "models/whisper/vocabulary.h"
+#include "runtime/core/matrix_view.h"
 #include "runtime/core/status.h"
 
 namespace earshot::whisper {
@@ -57,6 +58,13 @@ struct Generation {
 inline bool ShouldStop(const Sink& sink) {
   return sink.should_stop != nullptr && sink.should_stop(sink.context);
 }
+
+inline std::span<float> RowOf(const Matrix<float>& logits, int64_t row) {
+  return {logits.Row(row), static_cast<size_t>(logits.cols)};
+}
+
+// That nothing is said, by the logits after <|startoftranscript|>; 0 where the model has no token for it.
+float NoSpeechProbability(const Vocabulary& vocabulary, std::span<const float> logits);
 
 // Cuts a loop at the end off, so that its phrase stands there once; true if there was one.
 bool CutLoop(const Vocabulary& vocabulary, TokenList& tokens);

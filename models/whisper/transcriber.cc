@@ -161,24 +161,23 @@ Status Transcriber::EncodeFirstWindow(Network& network, const AudioSource& audio
 }
 
 Status Transcriber::TranscribeWindow(Recording& recording) {
-  Summary& summary = recording.summary;
   const int64_t mel_frames = recording.network.max_mel_frames();
   const int64_t content_ms = std::min(mel_frames * kMelFrameMs, recording.content_ms - recording.begin_ms);
   EARSHOT_RETURN_IF_ERROR(ComputeFeatures(recording, mel_frames));
   if (features_.inaudible()) return SkipWindow(recording, content_ms);
   WindowTranscript transcript;
   EARSHOT_RETURN_IF_ERROR(EncodeAndDecode(recording, content_ms, transcript));
-  if (summary.windows == 0) {
-    SetLanguage(vocabulary().multilingual ? vocabulary().LanguageCode(transcript.language_token) : "en",
-                transcript.language_probability, summary);
-    recording.language_token = transcript.language_token;
-  }
   return AcceptWindow(recording, transcript, {.begin_ms = recording.begin_ms, .content_ms = content_ms});
 }
 
 Status Transcriber::AcceptWindow(Recording& recording, const WindowTranscript& transcript,
                                  const WindowSpan& window) {
   const TranscribeOptions& options = recording.options;
+  if (recording.summary.windows == 0) {
+    SetLanguage(vocabulary().multilingual ? vocabulary().LanguageCode(transcript.language_token) : "en",
+                transcript.language_probability, recording.summary);
+    recording.language_token = transcript.language_token;
+  }
   ++recording.summary.windows;
   recording.cancelled = transcript.cancelled;
   if (IsSilence(options, transcript.score)) return SkipWindow(recording, window.content_ms);

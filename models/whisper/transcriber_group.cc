@@ -110,11 +110,6 @@ Status Transcriber::FinishGrouped(Recording& recording, const GroupedWindow& win
   EARSHOT_ASSIGN_OR_RETURN(transcript.score, decoder_.Score(window.generation, window.no_speech_prob));
   int64_t least_ms = kMinContentMs;
   if (transcript.cancelled || IsConvincing(recording.options, vocabulary(), transcript)) {
-    if (recording.summary.windows == 0) {
-      const bool known = vocabulary().multilingual;
-      SetLanguage(known ? vocabulary().LanguageCode(transcript.language_token) : "en", 1.0f,
-                  recording.summary);
-    }
     EARSHOT_RETURN_IF_ERROR(AcceptWindow(recording, transcript, window.span));
     least_ms = kMinRestMs;
   } else {

@@ -39,7 +39,6 @@ class WindowCaches {
  private:
   static constexpr size_t kMaxStates = 256;
 
-  // Columns that are stored together: all of a row, or those of a panel.
   struct Heard {
     MatrixView one;
     MatrixView windows;

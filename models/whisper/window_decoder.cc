@@ -3,12 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <string_view>
 #include <utility>
-
-#include "runtime/kernels/kernels.h"
 
 namespace earshot::whisper {
 namespace {
@@ -106,10 +103,7 @@ Status WindowDecoder::Prefill(Request& request) {
   prompt_.Append(v.start_of_transcript);
   EARSHOT_RETURN_IF_ERROR(Run(request, prompt_.tokens()));
 
-  if (v.no_speech != kNoToken) {
-    const float logit = request.logits[static_cast<size_t>(v.no_speech)];
-    transcript.score.no_speech_prob = std::exp(logit - kernels::LogSumExp(request.logits));
-  }
+  transcript.score.no_speech_prob = NoSpeechProbability(v, request.logits);
   if (v.multilingual) {
     transcript.language_token = request.prompt.language_token;
     if (transcript.language_token == kNoToken) {

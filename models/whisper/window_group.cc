@@ -2,20 +2,9 @@
 // to the last.
 #include "models/whisper/window_group.h"
 
-#include <cmath>
-
 #include "models/common/sampling.h"
-#include "runtime/kernels/kernels.h"
 
 namespace earshot::whisper {
-namespace {
-
-std::span<float> RowOf(const Matrix<float>& logits, size_t row) {
-  return {logits.Row(static_cast<int64_t>(row)), static_cast<size_t>(logits.cols)};
-}
-
-}  // namespace
-
 WindowGroup WindowGroup::Create(int64_t max_text_tokens, Arena& arena) {
   WindowGroup group;
   const auto max_tokens = static_cast<size_t>(WindowPositions(max_text_tokens));
@@ -42,11 +31,10 @@ Status WindowGroup::Prefill(const GenerationRequest& request, std::span<const in
     same.fill(prompt[position]);
     EARSHOT_ASSIGN_OR_RETURN(
         logits, network.DecodeWindows(std::span(same).first(num_running_), static_cast<int64_t>(position)));
-    if (position > 0 || request.vocabulary.no_speech == kNoToken) continue;
+    if (position > 0) continue;
     for (size_t place = 0; place < num_running_; ++place) {
-      const std::span<const float> row = RowOf(logits, place);
-      const float logit = row[static_cast<size_t>(request.vocabulary.no_speech)];
-      At(place).no_speech_prob = std::exp(logit - kernels::LogSumExp(row));
+      At(place).no_speech_prob =
+          NoSpeechProbability(request.vocabulary, RowOf(logits, static_cast<int64_t>(place)));
     }
   }
   return Status::Ok();
@@ -55,7 +43,7 @@ Status WindowGroup::Prefill(const GenerationRequest& request, std::span<const in
 void WindowGroup::Choose(const GenerationRequest& request, const Matrix<float>& logits) {
   for (size_t place = 0; place < num_running_; ++place) {
     Generation& generation = At(place).generation;
-    const std::span<float> row = RowOf(logits, place);
+    const std::span<float> row = RowOf(logits, static_cast<int64_t>(place));
     request.rules.Apply(generation.tokens.tokens(), row);
     goes_on_[place] = Take(request, PickMostLikely(row), generation);
   }

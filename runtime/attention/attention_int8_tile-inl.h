@@ -144,24 +144,9 @@ HWY_INLINE bool TakesTiles(const Int8QueryTile& tile, const SeenKeys& seen) {
   return tile.key_rows != nullptr && kVecs * kLanes == kPanel && seen.begin == 0 && seen.end == kTileKeys;
 }
 
-// products[key][query] of all keys of the tile.
-HWY_INLINE void MultiplyKeyTiles(const Int8QueryTile& tile, const uint8_t* q) {
-  if constexpr (kMayHaveTiles) {
-    MultiplyTilesAmx({.a = tile.key_rows,
-                      .a_stride_bytes = static_cast<size_t>(tile.key_stride),
-                      .b = q,
-                      .c = tile.workspace.products});
-  }
-}
-
-// products[channel][query] of all keys of the tile.
-HWY_INLINE void MultiplyValueTiles(const Int8QueryTile& tile, const uint8_t* weights) {
-  if constexpr (kMayHaveTiles) {
-    MultiplyTilesAmx({.a = tile.workspace.v_rows,
-                      .a_stride_bytes = static_cast<size_t>(kTileBytes),
-                      .b = weights,
-                      .c = tile.workspace.products});
-  }
+// All products of a tile, 64 rows by a panel.
+HWY_INLINE void MultiplyTiles(const TileProducts& job) {
+  if constexpr (kMayHaveTiles) MultiplyTilesAmx(job);
 }
 
 // The products of keys [begin, end) become scores: scores[key][query], over the scale of the query.
@@ -309,8 +294,13 @@ HWY_INLINE void ClearPartQuads(const SeenKeys& seen, float* HWY_RESTRICT scores)
 
 template <int64_t kVecs>
 HWY_INLINE void MultiplyKeys(const Int8QueryTile& tile, const SeenKeys& seen, const uint8_t* q) {
-  if (TakesTiles<kVecs>(tile, seen)) return MultiplyKeyTiles(tile, q);
   const Int8Workspace& work = tile.workspace;
+  if (TakesTiles<kVecs>(tile, seen)) {
+    return MultiplyTiles({.a = tile.key_rows,
+                          .a_stride_bytes = static_cast<size_t>(tile.key_stride),
+                          .b = q,
+                          .c = work.products});
+  }
   constexpr int64_t kBlock = kQuadRows;
   const size_t channel_steps = static_cast<size_t>(RoundUp(tile.head_dim, kQuad) / kQuad);
   for (int64_t key = seen.begin / kBlock * kBlock; key < seen.end; key += kBlock) {
@@ -325,8 +315,9 @@ HWY_INLINE void MultiplyKeys(const Int8QueryTile& tile, const SeenKeys& seen, co
 
 template <int64_t kVecs>
 HWY_INLINE void MultiplyValues(const Int8QueryTile& tile, const SeenKeys& seen, const uint8_t* weights) {
-  if (TakesTiles<kVecs>(tile, seen)) return MultiplyValueTiles(tile, weights);
   const Int8Workspace& work = tile.workspace;
+  if (TakesTiles<kVecs>(tile, seen))
+    return MultiplyTiles({.a = work.v_rows, .a_stride_bytes = kTileBytes, .b = weights, .c = work.products});
   constexpr int64_t kBlock = kQuadRows;
   const int64_t begin = seen.begin / kQuad * kQuad;
   const size_t key_steps = static_cast<size_t>((RoundUp(seen.end, kQuad) - begin) / kQuad);

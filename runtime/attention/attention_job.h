@@ -171,18 +171,12 @@ struct AttentionHead {
   }
 };
 
-// Some columns of an operand that may be absent: what is absent has no columns either.
+// The columns of a head of an operand, whether its neighbours' lie beside them (head_stride 0) or elsewhere
+// (AttentionOperands::head_stride). What is absent has no columns either.
 template <class T>
-Matrix<T> ColumnsIfThere(const Matrix<T>& matrix, int64_t begin, int64_t count) {
-  return matrix.data == nullptr ? matrix : matrix.Columns(begin, count);
-}
-
-// The columns of a key head, whether its neighbours' lie beside them or elsewhere
-// (AttentionOperands::head_stride).
-template <class T>
-Matrix<T> HeadColumns(const Matrix<T>& matrix, int64_t kv_head, int64_t cols, int64_t head_stride) {
+Matrix<T> HeadColumns(const Matrix<T>& matrix, int64_t head, int64_t cols, int64_t head_stride) {
   if (matrix.data == nullptr) return matrix;
-  return {matrix.data + kv_head * (head_stride != 0 ? head_stride : cols), matrix.rows, cols, matrix.stride};
+  return {matrix.data + head * (head_stride != 0 ? head_stride : cols), matrix.rows, cols, matrix.stride};
 }
 
 // What row `row` of q sees where sequences lie side by side (AttentionParams::side_by_side).
@@ -216,15 +210,15 @@ AttentionHead<T> MakeHead(const AttentionParams& params, const AttentionOperands
           .k_scales = HeadColumns(operands.k_scales, kv_head, 1, operands.scale_head_stride),
           .v_scales = HeadColumns(operands.v_scales, kv_head, 1, operands.scale_head_stride),
           .out = operands.out.Columns(head * dim, dim),
-          .log_sums = ColumnsIfThere(operands.log_sums, head, 1),
+          .log_sums = HeadColumns(operands.log_sums, head, 1, 0),
           .pattern = params.pattern,
           .order = params.pattern->Order(head, operands.q.rows, operands.k.rows),
           .head = head,
           .scale = params.scale,
           .listed = operands.listed,
           .past = operands.past,
-          .past_k = ColumnsIfThere(operands.past_k, kv_head * dim, dim),
-          .past_v = ColumnsIfThere(operands.past_v, kv_head * dim, dim),
+          .past_k = HeadColumns(operands.past_k, kv_head, dim, 0),
+          .past_v = HeadColumns(operands.past_v, kv_head, dim, 0),
           .pooled_k = {},
           .pooled_v = {}};
 }

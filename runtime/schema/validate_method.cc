@@ -93,11 +93,15 @@ Status ValidateView(const fb::Method& method, const fb::Value& value) {
   return Status::Ok();
 }
 
+// What has the memory of a value: itself, or the base of a view.
+const fb::Value& OwnerOf(const fb::Method& method, const fb::Value& value) {
+  return value.kind() == fb::ValueKind::View ? *method.values()->Get(static_cast<uoffset_t>(value.base()))
+                                             : value;
+}
+
 // Of the state that a value is, or is a part of; 0: rows are whole.
 uint32_t PanelCols(const fb::Model& model, const fb::Method& method, const fb::Value& value) {
-  const fb::Value& owner = value.kind() == fb::ValueKind::View
-                               ? *method.values()->Get(static_cast<uoffset_t>(value.base()))
-                               : value;
+  const fb::Value& owner = OwnerOf(method, value);
   if (owner.kind() != fb::ValueKind::State || !InRange(owner.state(), model.states()->size())) return 0;
   return model.states()->Get(static_cast<uoffset_t>(owner.state()))->panel_cols();
 }
@@ -147,9 +151,7 @@ Status ValidateValue(const fb::Model& model, const fb::Method& method, const fb:
 
 // Whether ops may write to the value: activations, outputs, states and views of those.
 bool IsWritable(const fb::Method& method, const fb::Value& value) {
-  const fb::Value& owner = value.kind() == fb::ValueKind::View
-                               ? *method.values()->Get(static_cast<uoffset_t>(value.base()))
-                               : value;
+  const fb::Value& owner = OwnerOf(method, value);
   return owner.kind() == fb::ValueKind::Activation || owner.kind() == fb::ValueKind::Output ||
          owner.kind() == fb::ValueKind::State;
 }
