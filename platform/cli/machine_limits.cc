@@ -172,7 +172,7 @@ Result<MachineLimits> LimitMeter::Measure() {
     return multiply_adds;
   });
   EARSHOT_ASSIGN_OR_RETURN(limits.int8_ops_per_s, DenseOpsPerSecond());
-  limits.int8_source = "XNNPACK's dense layer";
+  limits.int8_source = "a dense layer";
   if (dot_products_.run != nullptr) {
     const double ops_per_s = OpsPerSecond([this] {
       int32_t result = 0;

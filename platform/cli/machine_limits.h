@@ -27,7 +27,7 @@ struct ReadRate {
 struct MachineLimits {
   double f32_ops_per_s = 0;
   double int8_ops_per_s = 0;
-  const char* int8_source = "";  // what reached it: an instruction, or XNNPACK's dense layer
+  const char* int8_source = "";  // what reached it: an instruction, or a dense layer
   std::vector<ReadRate> reads;   // by size, growing; not empty
 
   // Interpolated linearly over the logarithm of the size; constant beyond the sizes measured.

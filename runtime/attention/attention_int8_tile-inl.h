@@ -17,6 +17,7 @@
 #include "runtime/attention/attention_pack-inl.h"
 #include "runtime/attention/attention_tile-inl.h"
 #include "runtime/attention/tile_products.h"
+#include "runtime/core/amx_tiles.h"
 #include "runtime/core/arm_features.h"
 #include "runtime/core/x86_features.h"
 #include "runtime/kernels/simd_targets.h"  // IWYU pragma: keep

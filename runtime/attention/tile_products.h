@@ -21,11 +21,8 @@ struct TileProducts {
   int32_t* c;        // [kTileRows][kTileColumns]
 };
 
-// A thread prepares its tile registers, multiplies, and gives them back, so that others need not save them.
-// Defined for 64-bit x86 only; precondition: HasAmxInt8().
-void PrepareTilesAmx();
+// Defined for 64-bit x86 only; precondition: PrepareTilesAmx() (runtime/core/amx_tiles.h).
 void MultiplyTilesAmx(const TileProducts& job);
-void ReleaseTilesAmx();
 
 }  // namespace earshot::attention
 

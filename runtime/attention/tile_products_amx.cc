@@ -9,24 +9,9 @@
 namespace earshot::attention {
 namespace {
 
-// Operand of LDTILECFG (Intel's manual, volume 1, section 18.2).
-struct alignas(64) TileConfig {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-static_assert(sizeof(TileConfig) == 64);
-
-constexpr TileConfig kWholeTiles;
 constexpr size_t kRowsAtOnce = 16, kColumnsAtOnce = 16;
 
 }  // namespace
-
-__attribute__((target("amx-tile"))) void PrepareTilesAmx() { _tile_loadconfig(&kWholeTiles); }
-
-__attribute__((target("amx-tile"))) void ReleaseTilesAmx() { _tile_release(); }
 
 __attribute__((target("amx-tile,amx-int8"))) void MultiplyTilesAmx(const TileProducts& job) {
   constexpr size_t kBStride = kTileColumns * 4, kCStride = kTileColumns * sizeof(int32_t);

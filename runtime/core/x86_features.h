@@ -5,6 +5,10 @@
 
 namespace earshot {
 
+// Products of bytes, four of them to a 32-bit sum, in vectors of 512 bits. Defined for 64-bit x86 only. Any
+// thread.
+bool HasAvx512Vnni();
+
 // Products of tiles of bytes (AMX-INT8; Xeons since 2023). The operating system lends a process the registers
 // for them if it asks, which the first call does. Defined for 64-bit x86 only. Any thread.
 bool HasAmxInt8();

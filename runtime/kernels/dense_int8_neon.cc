@@ -14,8 +14,9 @@ namespace earshot::kernels {
 namespace {
 
 constexpr int64_t kRows = 2;
-constexpr size_t kPanel = kDenseInt8Panel;
-constexpr size_t kStep = kDenseInt8Step;
+constexpr int64_t kPanelOutputs = kNeonLayout.panel;
+constexpr size_t kPanel = kPanelOutputs;
+constexpr size_t kStep = kNeonLayout.step;
 constexpr size_t kQuads = kPanel / 4;
 
 template <size_t kCount>
@@ -82,9 +83,9 @@ inline void MultiplyPanel(Matrix<const int8_t> rows, const int8_t* weights, Sums
   for (size_t m = 0; m < kCount; ++m) {
     in[m] = rows.data + m * static_cast<size_t>(rows.stride);
 #pragma GCC unroll 8
-    for (size_t n = 0; n < kDenseInt8Panel; ++n) sums[m][n] = vdupq_n_s32(0);
+    for (size_t n = 0; n < kPanel; ++n) sums[m][n] = vdupq_n_s32(0);
   }
-  for (int64_t step = DenseInt8Steps(rows.cols); step > 0; --step) {
+  for (int64_t step = DenseInt8Steps(kNeonLayout, rows.cols); step > 0; --step) {
     int8x16_t a[kCount];
 #pragma GCC unroll 2
     for (size_t m = 0; m < kCount; ++m) {
@@ -107,7 +108,7 @@ inline float32x4_t Dequantize(int32x4_t sum, const RowQuantization& row, const D
 
 // All of the panel, or `columns` of them.
 inline void StoreRow(const float32x4_t (&values)[kQuads], int64_t columns, float* out) {
-  if (columns == kDenseInt8Panel) {
+  if (columns == kPanelOutputs) {
 #pragma GCC unroll 2
     for (size_t quad = 0; quad < kQuads; ++quad) vst1q_f32(out + quad * 4, values[quad]);
     return;
@@ -132,7 +133,7 @@ inline void MultiplyRows(const DenseInt8Job& job, const DenseInt8Panel& panel, i
       values[quad] = Dequantize(sum, job.quantization[m], panel, quad * 4);
     }
     float* out = job.out.Row(static_cast<int64_t>(m)) + column;
-    StoreRow(values, std::min(kDenseInt8Panel, job.out.cols - column), out);
+    StoreRow(values, std::min(kPanelOutputs, job.out.cols - column), out);
   }
 }
 
@@ -148,16 +149,19 @@ DenseInt8Job WithoutRows(const DenseInt8Job& job, int64_t count) {
 
 // A panel stays in the first-level cache for all rows.
 void MultiplyDenseInt8Neon(const DenseInt8Job& job) {
-  const size_t panel_bytes = DenseInt8PanelBytes(job.in.cols);
+  const size_t panel_bytes = DenseInt8PanelBytes(kNeonLayout, job.in.cols);
   const std::byte* panel_data = job.panels;
-  for (int64_t column = 0; column < job.out.cols; column += kDenseInt8Panel, panel_data += panel_bytes) {
-    const DenseInt8Panel panel(panel_data);
+  for (int64_t column = 0; column < job.out.cols; column += kPanelOutputs, panel_data += panel_bytes) {
+    const DenseInt8Panel panel(panel_data, kPanelOutputs);
     DenseInt8Job rest = job;
     for (; rest.out.rows >= kRows; rest = WithoutRows(rest, kRows)) MultiplyRows<kRows>(rest, panel, column);
     if (rest.out.rows > 0) MultiplyRows<1>(rest, panel, column);
   }
 }
 
-DenseInt8Kernel DenseInt8KernelOfCpu() { return HasNeonDotProducts() ? nullptr : &MultiplyDenseInt8Neon; }
+DenseInt8Kernel DenseInt8KernelOfCpu() {
+  if (HasNeonDotProducts()) return {};
+  return {.layout = kNeonLayout, .multiply = &MultiplyDenseInt8Neon};
+}
 
 }  // namespace earshot::kernels

@@ -11,11 +11,11 @@
 namespace earshot::kernels {
 
 struct DenseInt8Panel {
-  explicit DenseInt8Panel(const std::byte* panel)
+  DenseInt8Panel(const std::byte* panel, int64_t outputs)
       : sums(ElementsAt<int32_t>(panel)),
-        scales(ElementsAt<float>(panel + kDenseInt8Panel * 4)),
-        bias(ElementsAt<float>(panel + kDenseInt8Panel * 8)),
-        weights(ElementsAt<int8_t>(panel + kDenseInt8Panel * 12)) {}
+        scales(ElementsAt<float>(panel + outputs * 4)),
+        bias(ElementsAt<float>(panel + outputs * 8)),
+        weights(ElementsAt<int8_t>(panel + outputs * 12)) {}
 
   const int32_t* sums;
   const float* scales;
@@ -23,8 +23,8 @@ struct DenseInt8Panel {
   const int8_t* weights;
 };
 
-constexpr int64_t DenseInt8Steps(int64_t in_channels) {
-  return (in_channels + kDenseInt8Step - 1) / kDenseInt8Step;
+constexpr int64_t DenseInt8Steps(const DenseInt8Layout& layout, int64_t in_channels) {
+  return (in_channels + layout.multiple - 1) / layout.multiple * (layout.multiple / layout.step);
 }
 
 }  // namespace earshot::kernels

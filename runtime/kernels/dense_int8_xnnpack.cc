@@ -3,6 +3,6 @@
 
 namespace earshot::kernels {
 
-DenseInt8Kernel DenseInt8KernelOfCpu() { return nullptr; }
+DenseInt8Kernel DenseInt8KernelOfCpu() { return {}; }
 
 }  // namespace earshot::kernels

@@ -20,11 +20,11 @@ constexpr float kUnbounded = std::numeric_limits<float>::infinity();
 // XNNPACK's int4 weights are unsigned nibbles around 8, as DType::kI4 stores them.
 constexpr uint8_t kInt4ZeroPoint = 8;
 
-// Bounds over all of XNNPACK's micro-kernels: packed output channels come in tiles of at most 64 (nr), packed
-// input channels in groups of at most 32 bytes (kr * sr), and an operator object with its parameters takes
-// less than 4 KiB.
+// Bounds over all of XNNPACK's micro-kernels and ours: packed output channels come in tiles of at most 64 (nr),
+// packed input channels in groups of at most 64 bytes (kr * sr), and an operator object with its parameters
+// takes less than 4 KiB.
 constexpr int64_t kMaxChannelTile = 64;
-constexpr int64_t kMaxInputGroup = 32;
+constexpr int64_t kMaxInputGroup = 64;
 constexpr size_t kOperatorBytes = 4096;
 
 // Micro-kernels work on tiles of up to 14 rows. In a last tile that is not full they compute the missing rows
@@ -37,8 +37,10 @@ static_assert(kExtraParameters >= XNN_EXTRA_QUANTIZATION_PARAMS);
 // at a time.
 constexpr int64_t kWidenBytes = 4 << 20;
 
-// Of our own kernel, where there is more than one thread: one that is held up leaves its parts to the others.
+// Of our own kernels. Where there is more than one thread, one that is held up leaves its parts to the others.
 constexpr int64_t kTasksPerThread = 4;
+// Rows of a part, at most: with 384 inputs each they fill a first-level cache.
+constexpr int64_t kTaskRows = 128;
 
 // Larger int8 matrices (vocabularies) are packed in slices of about this size, so that the whole matrix and
 // its packed copy are never in memory at once.
@@ -278,17 +280,17 @@ Status FullyConnected::PackPart(const PartSetup& setup, Part& part,
   const auto channels = static_cast<size_t>(part.out_channels);
   const Originals originals =
       OriginalsOf(params_, static_cast<size_t>(part.out_begin), channels, setup.workspace);
-  if (int8_kernel_ == nullptr) {
+  if (int8_kernel_.multiply == nullptr) {
     Packing packing = {.arena = &setup.persistent};
     EARSHOT_RETURN_IF_ERROR(
         FromXnnpack(CreateOperator(params_, channels, originals, packing, &part.op), "create a dense layer"));
     packed = packing.packed;
     return Status::Ok();
   }
-  const size_t bytes = kernels::PackedDenseInt8Bytes(part.out_channels, params_.in_channels);
+  const size_t bytes = kernels::PackedDenseInt8Bytes(int8_kernel_.layout, part.out_channels, params_.in_channels);
   auto* panels = static_cast<std::byte*>(setup.persistent.Allocate(bytes));
   if (panels == nullptr) return Status::Error(StatusCode::kOutOfMemory, "the persistent arena is full");
-  kernels::PackDenseInt8({.weights = {static_cast<const int8_t*>(originals.weights), part.out_channels,
+  kernels::PackDenseInt8(int8_kernel_.layout, {.weights = {static_cast<const int8_t*>(originals.weights), part.out_channels,
                                       params_.in_channels, params_.in_channels},
                           .scales = static_cast<const float*>(originals.scales),
                           .bias = originals.bias},
@@ -300,10 +302,10 @@ Status FullyConnected::PackPart(const PartSetup& setup, Part& part,
 
 Status FullyConnected::CreateFromStored(const PartSetup& setup, std::span<const std::byte> stored,
                                         Part& part) const {
-  if (int8_kernel_ != nullptr) {
+  if (int8_kernel_.multiply != nullptr) {
     part.panels = stored.data();
     return CheckPackedSize(stored.size(),
-                           kernels::PackedDenseInt8Bytes(part.out_channels, params_.in_channels));
+                           kernels::PackedDenseInt8Bytes(int8_kernel_.layout, part.out_channels, params_.in_channels));
   }
   const auto channels = static_cast<size_t>(part.out_channels);
   const Originals stand_in = StandIn(params_, setup.workspace);
@@ -328,7 +330,7 @@ Status FullyConnected::Run(Matrix<const float> in, Matrix<float> out, std::span<
   if (!IsQuantized(params_.weight_dtype)) return RunParts(in.data, in.rows, out, workers);
   const Quantized quantized = QuantizedIn(workspace);
   EARSHOT_RETURN_IF_ERROR(QuantizeRows(in, quantized, workers));
-  if (int8_kernel_ != nullptr) {
+  if (int8_kernel_.multiply != nullptr) {
     RunPanels(quantized, out, workers);
     return Status::Ok();
   }
@@ -378,25 +380,31 @@ Status FullyConnected::RunQuantized(const Quantized& quantized, int64_t rows, Ma
   return Status::Ok();
 }
 
-// Threads share out panels: each reads its own weights and all rows.
+// Threads share out blocks of rows, and panels of weights for each of these.
 void FullyConnected::RunPanels(const Quantized& quantized, Matrix<float> out, const ThreadPool& pool) const {
   static_assert(sizeof(kernels::RowQuantization) == sizeof(xnn_quantization_params) &&
                 offsetof(kernels::RowQuantization, scale) == offsetof(xnn_quantization_params, scale));
   const auto* quantization =
       static_cast<const kernels::RowQuantization*>(static_cast<const void*>(quantized.parameters));
-  const size_t panel_bytes = kernels::DenseInt8PanelBytes(params_.in_channels);
+  const int64_t k = params_.in_channels, outputs = int8_kernel_.layout.panel;
+  const size_t panel_bytes = kernels::DenseInt8PanelBytes(int8_kernel_.layout, k);
+  const int64_t row_blocks = (out.rows + kTaskRows - 1) / kTaskRows;
+  const int64_t wanted_tasks = static_cast<int64_t>(pool.num_threads()) * kTasksPerThread;
   for (const Part& part : parts_) {
-    const int64_t panels = (part.out_channels + kernels::kDenseInt8Panel - 1) / kernels::kDenseInt8Panel;
-    const int64_t tasks = std::min(panels, static_cast<int64_t>(pool.num_threads()) * kTasksPerThread);
-    pool.ParallelFor(static_cast<size_t>(tasks), [&](size_t task, size_t) {
-      const int64_t first = panels * static_cast<int64_t>(task) / tasks;
-      const int64_t last = panels * (static_cast<int64_t>(task) + 1) / tasks;
-      const int64_t begin = first * kernels::kDenseInt8Panel;
-      const int64_t end = std::min(last * kernels::kDenseInt8Panel, part.out_channels);
-      int8_kernel_({.in = {quantized.rows, out.rows, params_.in_channels, params_.in_channels},
-                    .quantization = quantization,
-                    .panels = part.panels + static_cast<size_t>(first) * panel_bytes,
-                    .out = out.Columns(part.out_begin + begin, end - begin)});
+    const int64_t panels = (part.out_channels + outputs - 1) / outputs;
+    const int64_t column_blocks = std::min(panels, (wanted_tasks + row_blocks - 1) / row_blocks);
+    pool.ParallelFor(static_cast<size_t>(row_blocks * column_blocks), [&](size_t task, size_t) {
+      const int64_t row = static_cast<int64_t>(task) / column_blocks * kTaskRows;
+      const int64_t block = static_cast<int64_t>(task) % column_blocks;
+      const int64_t rows = std::min(kTaskRows, out.rows - row);
+      const int64_t first = panels * block / column_blocks;
+      const int64_t begin = first * outputs;
+      const int64_t end = std::min(panels * (block + 1) / column_blocks * outputs, part.out_channels);
+      int8_kernel_.multiply({.layout = int8_kernel_.layout,
+                             .in = {quantized.rows + row * k, rows, k, k},
+                             .quantization = quantization + row,
+                             .panels = part.panels + static_cast<size_t>(first) * panel_bytes,
+                             .out = out.Rows(row, rows).Columns(part.out_begin + begin, end - begin)});
     });
   }
 }

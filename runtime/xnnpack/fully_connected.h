@@ -93,7 +93,7 @@ class FullyConnected {
   FullyConnectedParams params_;
   std::span<Part> parts_;
   xnn_operator* quantize_ = nullptr;                // f32 rows -> int8 rows; only for kI8 and kI4
-  kernels::DenseInt8Kernel int8_kernel_ = nullptr;  // instead of operators
+  kernels::DenseInt8Kernel int8_kernel_;  // if it can multiply, instead of operators
 };
 
 }  // namespace earshot

@@ -35,7 +35,7 @@ TEST_CASE("int8 layers in NEON equal their twin, with all tails and alignments",
     for (int64_t in_channels = 1; in_channels <= 35; ++in_channels) {
       for (int64_t out_channels = 1; out_channels <= 18; ++out_channels) {
         const DenseInt8Shape shape = {rows, in_channels, out_channels, (in_channels + out_channels) % 16};
-        DenseInt8Case layer(shape);
+        DenseInt8Case layer(kernels::kNeonLayout, shape);
         layer.Pack();
         CheckAgainstTwin(shape, layer);
       }
@@ -47,7 +47,7 @@ TEST_CASE("sums of the largest products stay exact in NEON", "[quick]") {
   const DenseInt8Shape shape = {.rows = 3, .in_channels = 1536, .out_channels = 11};
   for (const int8_t value : {int8_t{-128}, int8_t{127}}) {
     for (const int8_t weight : {int8_t{-127}, int8_t{127}}) {
-      DenseInt8Case layer(shape);
+      DenseInt8Case layer(kernels::kNeonLayout, shape);
       layer.in.FillWith([value] { return value; });
       layer.weights.FillWith([weight] { return weight; });
       layer.Pack();

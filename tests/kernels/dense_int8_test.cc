@@ -1,5 +1,6 @@
 // Packed layers of int8 weights: the scalar twin reads from them what the layer means.
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <cmath>
 #include <vector>
 
@@ -14,10 +15,11 @@ using testing::DenseInt8Shape;
 using testing::GuardedMatrix;
 
 TEST_CASE("a packed layer computes what the unpacked one means", "[quick]") {
+  const auto& layout = GENERATE(kernels::kNeonLayout, kernels::kX86Layout);
   for (const DenseInt8Shape& shape :
        {DenseInt8Shape{1, 1, 1}, DenseInt8Shape{3, 15, 7}, DenseInt8Shape{2, 16, 8}, DenseInt8Shape{2, 17, 9},
         DenseInt8Shape{5, 100, 29}}) {
-    DenseInt8Case layer(shape);
+    DenseInt8Case layer(layout, shape);
     layer.Pack();
     GuardedMatrix<float> out(shape.rows, shape.out_channels, shape.out_channels + 3);
     kernels::reference::MultiplyDenseInt8(layer.JobFor(out.view()));
@@ -39,13 +41,14 @@ TEST_CASE("a packed layer computes what the unpacked one means", "[quick]") {
 }
 
 TEST_CASE("a layer without a bias is packed with zeros", "[quick]") {
-  DenseInt8Case layer({.rows = 1, .in_channels = 20, .out_channels = 5});
+  const auto& layout = GENERATE(kernels::kNeonLayout, kernels::kX86Layout);
+  DenseInt8Case layer(layout, {.rows = 1, .in_channels = 20, .out_channels = 5});
   const std::vector<float> zeros(5, 0.0f);
-  std::vector<std::byte> with(kernels::PackedDenseInt8Bytes(5, 20)), without(with.size());
+  std::vector<std::byte> with(kernels::PackedDenseInt8Bytes(layout, 5, 20)), without(with.size());
   kernels::DenseInt8Weights weights = {.weights = layer.weights.const_view(), .scales = layer.scales.data()};
-  kernels::PackDenseInt8(weights, without.data());
+  kernels::PackDenseInt8(layout, weights, without.data());
   weights.bias = zeros.data();
-  kernels::PackDenseInt8(weights, with.data());
+  kernels::PackDenseInt8(layout, weights, with.data());
   CHECK(with == without);
 }
 

@@ -21,14 +21,15 @@ struct DenseInt8Shape {
 // The readable bytes behind every row hold noise, which must not matter.
 class DenseInt8Case {
  public:
-  explicit DenseInt8Case(const DenseInt8Shape& shape)
-      : in(shape.rows, shape.in_channels + kDenseInt8Tail, shape.in_channels + kDenseInt8Tail,
+  DenseInt8Case(const kernels::DenseInt8Layout& layout, const DenseInt8Shape& shape)
+      : in(shape.rows, shape.in_channels + layout.multiple - 1, shape.in_channels + layout.multiple - 1,
            shape.misalignment),
         weights(shape.out_channels, shape.in_channels, shape.in_channels),
         scales(static_cast<size_t>(shape.out_channels)),
         bias(static_cast<size_t>(shape.out_channels)),
         quantization(static_cast<size_t>(shape.rows)),
-        packed(kernels::PackedDenseInt8Bytes(shape.out_channels, shape.in_channels)),
+        packed(kernels::PackedDenseInt8Bytes(layout, shape.out_channels, shape.in_channels)),
+        layout_(layout),
         in_channels_(shape.in_channels) {
     Random random(static_cast<uint64_t>(shape.in_channels * 1000 + shape.out_channels));
     in.FillWith([&random] { return static_cast<int8_t>(random.Below(256) - 128); });
@@ -40,14 +41,19 @@ class DenseInt8Case {
   }
 
   void Pack() {
-    kernels::PackDenseInt8({.weights = weights.const_view(), .scales = scales.data(), .bias = bias.data()},
+    kernels::PackDenseInt8(layout_,
+                           {.weights = weights.const_view(), .scales = scales.data(), .bias = bias.data()},
                            PackedBytes());
   }
 
   kernels::DenseInt8Job JobFor(Matrix<float> out) {
     Matrix<const int8_t> rows = in.const_view();
     rows.cols = in_channels_;
-    return {.in = rows, .quantization = quantization.data(), .panels = PackedBytes(), .out = out};
+    return {.layout = layout_,
+            .in = rows,
+            .quantization = quantization.data(),
+            .panels = PackedBytes(),
+            .out = out};
   }
 
   GuardedMatrix<int8_t> in, weights;
@@ -55,14 +61,13 @@ class DenseInt8Case {
   std::vector<kernels::RowQuantization> quantization;
 
  private:
-  static constexpr int64_t kDenseInt8Tail = kernels::kDenseInt8Step - 1;
-
   std::byte* PackedBytes() { return packed.end() - packed_bytes(); }
   size_t packed_bytes() const {
-    return kernels::PackedDenseInt8Bytes(weights.const_view().rows, weights.const_view().cols);
+    return kernels::PackedDenseInt8Bytes(layout_, weights.const_view().rows, weights.const_view().cols);
   }
 
   GuardedPages packed;
+  kernels::DenseInt8Layout layout_;
   int64_t in_channels_;
 };
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/core/amx_tiles.h"
 #include "runtime/core/x86_features.h"
 #include "tests/kernels/kernel_testing.h"
 
