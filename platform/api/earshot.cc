@@ -47,8 +47,7 @@ Status CheckThreads(int num_threads) {
 
 earshot::SessionOptions OptionsFor(const earshot_model& model, const earshot::WorkerThreads& threads) {
   return {.pool = threads.pool(),
-          .release_weights = &earshot::MappedFile::ReleaseWeights,
-          .release_context = const_cast<earshot::MappedFile*>(&model.file),
+          .weights_file = model.file.AsWeightsFile(),
           .packed_weights = model.packed_weights};
 }
 

@@ -52,8 +52,7 @@ Status LoadedModel::UsePackedWeights(const std::string& path) {
 
 SessionOptions LoadedModel::session_options() const {
   return {.pool = threads_.pool(),
-          .release_weights = MappedFile::ReleaseWeights,
-          .release_context = file_.get(),
+          .weights_file = file_->AsWeightsFile(),
           .packed_weights = packed_weights_,
           .optional_methods = optional_methods_,
           .observer = observer_};

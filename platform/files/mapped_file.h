@@ -7,11 +7,12 @@
 #include <string>
 
 #include "runtime/core/status.h"
+#include "runtime/core/weights_file.h"
 
 namespace earshot {
 
 // Owns the mapping; its bytes vanish with it. Page-aligned. Movable.
-// Threads: reading is free; Release and destruction need the caller's care.
+// Threads: reading and Read are free; Release and destruction need the caller's care.
 class MappedFile {
  public:
   // Errors: those of OpenError; kIo for a directory or an empty file.
@@ -27,14 +28,18 @@ class MappedFile {
   // file. `part` lies within bytes(). Never fails: at worst the memory stays resident.
   void Release(std::span<const std::byte> part) const;
 
-  // The form of Release that SessionOptions::release_weights takes; context is the MappedFile.
-  static void ReleaseWeights(void* context, std::span<const std::byte> part) {
-    static_cast<const MappedFile*>(context)->Release(part);
-  }
+  // Copies `part`, which lies within bytes(), through the file: no page of the mapping becomes resident. Never
+  // allocates. Errors: kIo if the file cannot be read any more, or has become shorter.
+  Status Read(std::span<const std::byte> part, std::byte* target) const;
+
+  // Release and Read for a session, which the mapping must outlive and not be moved in the meantime.
+  WeightsFile AsWeightsFile() const;
 
  private:
-  MappedFile(std::byte* data, size_t size_bytes) : data_(data), size_bytes_(size_bytes) {}
+  MappedFile(int file, std::byte* data, size_t size_bytes)
+      : file_(file), data_(data), size_bytes_(size_bytes) {}
 
+  int file_ = -1;
   std::byte* data_ = nullptr;
   size_t size_bytes_ = 0;
 };

@@ -62,8 +62,7 @@ Result<OpSetup> MakeOpSetup(const Program& program, const fb::Method& method, co
   setup.op = &op;
   setup.num_threads = options.pool.num_threads();
   setup.packed_weights = &packed_weights;
-  setup.release_weights = options.release_weights;
-  setup.release_context = options.release_context;
+  setup.weights_file = options.weights_file;
   setup.operands.num_inputs = op.inputs()->size();
   setup.operands.num_outputs = op.outputs()->size();
   for (uoffset_t i = 0; i < op.inputs()->size(); ++i) {

@@ -11,6 +11,7 @@
 #include "runtime/core/matrix_view.h"
 #include "runtime/core/status.h"
 #include "runtime/core/thread_pool.h"
+#include "runtime/core/weights_file.h"
 #include "runtime/engine/program.h"
 #include "runtime/memory/arena.h"
 #include "runtime/xnnpack/packed_weights_file.h"
@@ -53,12 +54,7 @@ struct MemoryRequirements {
 struct SessionOptions {
   ThreadPool pool;  // borrowed; single-threaded by default
 
-  // Called for parts of the file that need not stay in memory: during Create for matrices that a packed copy
-  // replaced, and in runs for embedding rows just read. The owner of a mapping may give the pages back to the
-  // operating system; the bytes must stay readable. Called on the thread of Create and Run; must not
-  // allocate. Optional.
-  void (*release_weights)(void* context, std::span<const std::byte> bytes) = nullptr;
-  void* release_context = nullptr;
+  WeightsFile weights_file;  // the owner of the model file may save memory; nothing by default
 
   // The memory holds zeros, as what the operating system hands out does. States are then not cleared, and
   // what a session never uses of them stays untouched: the pages of long windows where all clips are short.

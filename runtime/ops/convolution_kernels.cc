@@ -41,8 +41,7 @@ Result<WindowedConvolution::Plan> WindowedConvolution::MakePlan(const OpSetup& s
                 .weights = setup.constants[1].data.data(),
                 .scales = setup.constants[1].scales.data(),
                 .bias = has_bias ? ElementsAt<float>(setup.constants[2].data.data()) : nullptr,
-                .release = setup.release_weights,
-                .release_context = setup.release_context};
+                .weights_file = setup.weights_file};
   plan.group_weight_bytes = setup.constants[1].data.size() / static_cast<size_t>(geometry.groups);
   plan.group_scale_bytes = setup.constants[1].scales.size() / static_cast<size_t>(geometry.groups);
   // One more cache line, since XNNPACK may read a little past the last row.
@@ -154,7 +153,7 @@ Status ChannelwiseConvolution::Create(const OpSetup& setup, Arena& persistent) {
     for (int64_t tap = 0; tap < weight.cols; ++tap) turned[tap * weight.rows + row] = weight.Row(row)[tap];
   }
   weight_ = turned;
-  if (setup.release_weights != nullptr) setup.release_weights(setup.release_context, setup.constants[1].data);
+  setup.weights_file.Release(setup.constants[1].data);
   if (setup.operands.num_inputs == 3) bias_ = setup.operands.inputs[2].As<const float>().data;
   return Status::Ok();
 }

@@ -10,13 +10,24 @@
 namespace earshot {
 namespace {
 
+size_t RowBytes(const MatrixView& table) {
+  return static_cast<size_t>(DTypeBytes(table.dtype, static_cast<uint64_t>(table.cols)));
+}
+
+// Of a row, in the file.
+size_t RowScalesBytes(const MatrixView& table) {
+  if (table.dtype == DType::kI8) return sizeof(float);
+  return table.dtype == DType::kI4 ? static_cast<size_t>(table.cols / kI4BlockElems) * sizeof(uint16_t) : 0;
+}
+
 class EmbeddingKernel final : public OpKernel {
  public:
   explicit EmbeddingKernel(const OpSetup& setup)
-      : table_(setup.constants[1].data),
-        scales_(setup.constants[1].scales.data()),
-        release_weights_(setup.release_weights),
-        release_context_(setup.release_context) {}
+      : weight_(setup.constants[1]), weights_file_(setup.weights_file) {}
+
+  static size_t WorkspaceBytes(const MatrixView& table) {
+    return AlignUp(RowBytes(table)) + AlignUp(RowScalesBytes(table));
+  }
 
   Status Check(const OpOperands& operands) const override {
     const MatrixView& ids = operands.inputs[0];
@@ -27,7 +38,7 @@ class EmbeddingKernel final : public OpKernel {
     return CheckShape("the output", operands.outputs[0], ids.rows, operands.inputs[1].cols);
   }
 
-  Status Eval(const OpOperands& operands, const EvalContext&) override {
+  Status Eval(const OpOperands& operands, const EvalContext& context) override {
     const auto ids = operands.inputs[0].As<const int32_t>();
     const MatrixView& table = operands.inputs[1];
     const auto out = operands.outputs[0].As<float>();
@@ -40,55 +51,65 @@ class EmbeddingKernel final : public OpKernel {
                                static_cast<long long>(table.rows));
         }
         if (ids.cols == 1) {
-          CopyRow(table, id, out.Row(m));
+          EARSHOT_RETURN_IF_ERROR(CopyRow(table, id, out.Row(m), context.workspace));
         } else {
           const int64_t width = table.cols / ids.cols, begin = part * width;
           std::copy_n(table.As<const float>().Row(id) + begin, width, out.Row(m) + begin);
         }
       }
     }
-    rows_in_memory_ += ids.rows;
-    if (rows_in_memory_ >= kMaxRowsInMemory) Release();
     return Status::Ok();
   }
 
  private:
-  void CopyRow(const MatrixView& table, int64_t id, float* out) const {
+  // Of a weight's row, where they can be read.
+  struct Row {
+    const std::byte* values;
+    const std::byte* scales;
+  };
+
+  Result<Row> FindRow(const MatrixView& table, int64_t id, std::span<std::byte> workspace) const {
+    const size_t bytes = RowBytes(table), scales_bytes = RowScalesBytes(table);
+    const auto row = static_cast<size_t>(id);
+    if (weight_.data.empty())  // computed: f32
+      return Row{table.data + row * static_cast<size_t>(table.stride) * sizeof(float), nullptr};
+    const std::byte* values = weight_.data.data() + row * bytes;
+    if (weights_file_.read == nullptr) return Row{values, weight_.scales.data() + row * scales_bytes};
+    std::byte* own_values = workspace.data();
+    std::byte* own_scales = own_values + AlignUp(bytes);
+    EARSHOT_RETURN_IF_ERROR(weights_file_.read(weights_file_.context, {values, bytes}, own_values));
+    if (scales_bytes > 0) {
+      EARSHOT_RETURN_IF_ERROR(weights_file_.read(
+          weights_file_.context, weight_.scales.subspan(row * scales_bytes, scales_bytes), own_scales));
+    }
+    return Row{own_values, own_scales};
+  }
+
+  Status CopyRow(const MatrixView& table, int64_t id, float* out, std::span<std::byte> workspace) const {
     const std::span<float> row(out, static_cast<size_t>(table.cols));
+    EARSHOT_ASSIGN_OR_RETURN(const Row stored, FindRow(table, id, workspace));
     switch (table.dtype) {
       case DType::kF32:
-        std::memcpy(out, table.As<const float>().Row(id), row.size_bytes());
+        std::memcpy(out, stored.values, row.size_bytes());
         break;
       case DType::kF16:
-        kernels::ConvertToF32(table.As<const Float16>().Rows(id, 1), {out, 1, table.cols, table.cols});
+        kernels::ConvertToF32({ElementsAt<Float16>(stored.values), 1, table.cols, table.cols},
+                              {out, 1, table.cols, table.cols});
         break;
       case DType::kI8:
-        kernels::DequantizeI8(table.As<const int8_t>().Row(id), ElementsAt<float>(scales_)[id], row);
+        kernels::DequantizeI8(ElementsAt<int8_t>(stored.values), *ElementsAt<float>(stored.scales), row);
         break;
       case DType::kI4:
-        kernels::DequantizeI4(ElementsAt<uint8_t>(table.data) + id * table.cols / 2,
-                              ElementsAt<uint16_t>(scales_) + id * (table.cols / kI4BlockElems), row);
+        kernels::DequantizeI4(ElementsAt<uint8_t>(stored.values), ElementsAt<uint16_t>(stored.scales), row);
         break;
       case DType::kI32:
         break;  // refused by CheckSetup
     }
+    return Status::Ok();
   }
 
-  // A read of a mapped file brings in 64 KiB to 2 MB around it too; over some tokens that is the whole
-  // table. Giving them back for every token would cost more than the rows, above all where several threads
-  // share the mapping.
-  void Release() {
-    rows_in_memory_ = 0;
-    if (release_weights_ != nullptr && !table_.empty()) release_weights_(release_context_, table_);
-  }
-
-  static constexpr int64_t kMaxRowsInMemory = 4;
-
-  std::span<const std::byte> table_;
-  const std::byte* scales_;
-  void (*release_weights_)(void* context, std::span<const std::byte> bytes);
-  void* release_context_;
-  int64_t rows_in_memory_ = 0;
+  ConstantOperand weight_;
+  WeightsFile weights_file_;
 };
 
 Status CheckSetup(const OpSetup& setup) {
@@ -106,7 +127,8 @@ Status CheckSetup(const OpSetup& setup) {
 
 Result<OpMemory> Measure(const OpSetup& setup) {
   EARSHOT_RETURN_IF_ERROR(CheckSetup(setup));
-  return OpMemory{AlignUp(sizeof(EmbeddingKernel)), 0};
+  return OpMemory{AlignUp(sizeof(EmbeddingKernel)),
+                  EmbeddingKernel::WorkspaceBytes(setup.operands.inputs[1])};
 }
 
 Result<OpKernel*> Create(const OpSetup& setup, Arena& persistent, std::span<std::byte>) {

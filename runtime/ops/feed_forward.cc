@@ -82,8 +82,7 @@ Result<FullyConnectedParams> PlanLayer(const OpSetup& setup, size_t index, int64
                               .weights = data.data.data(),
                               .scales = data.scales.data(),
                               .bias = ElementsAt<float>(setup.constants[index + 1].data.data()),
-                              .release = setup.release_weights,
-                              .release_context = setup.release_context};
+                              .weights_file = setup.weights_file};
 }
 
 Result<FeedForwardPlan> Plan(const OpSetup& setup) {

@@ -151,8 +151,7 @@ Result<LinearPlan> Plan(const OpSetup& setup) {
                 .weights = setup.constants[1].data.data(),
                 .scales = setup.constants[1].scales.data(),
                 .bias = has_bias ? ElementsAt<float>(setup.constants[2].data.data()) : nullptr,
-                .release = setup.release_weights,
-                .release_context = setup.release_context};
+                .weights_file = setup.weights_file};
   if (plan.converts)
     plan.tile_bytes = AlignUp(static_cast<size_t>(plan.dense.max_rows * out.cols) * sizeof(float));
   plan.dense_workspace_bytes = FullyConnected::WorkspaceBytes(plan.dense);

@@ -12,6 +12,7 @@
 #include "runtime/core/matrix_view.h"
 #include "runtime/core/status.h"
 #include "runtime/core/thread_pool.h"
+#include "runtime/core/weights_file.h"
 #include "runtime/memory/arena.h"
 #include "runtime/schema/model_generated.h"
 #include "runtime/xnnpack/fully_connected.h"
@@ -43,9 +44,7 @@ struct OpSetup {
   size_t num_threads = 1;
   PackedWeights* packed_weights = nullptr;  // of the session; never null; Measure only asks it
 
-  // SessionOptions::release_weights: these bytes of the file need not stay in memory. May be null.
-  void (*release_weights)(void* context, std::span<const std::byte> bytes) = nullptr;
-  void* release_context = nullptr;
+  WeightsFile weights_file;  // of the session
 };
 
 // Packed weights, persistent and at most: needed unless an earlier op has some with the same id.

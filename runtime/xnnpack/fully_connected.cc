@@ -254,12 +254,11 @@ Status FullyConnected::Create(const FullyConnectedParams& params, Arena& persist
 }
 
 void FullyConnected::ReleaseOriginals(int64_t out_begin, int64_t out_channels) const {
-  if (params_.release == nullptr) return;
   const auto bytes_of = [this](int64_t channels) {
     const size_t elems = static_cast<size_t>(channels * params_.in_channels);
     return static_cast<size_t>(DTypeBytes(params_.weight_dtype, elems));
   };
-  params_.release(params_.release_context, {params_.weights + bytes_of(out_begin), bytes_of(out_channels)});
+  params_.weights_file.Release({params_.weights + bytes_of(out_begin), bytes_of(out_channels)});
 }
 
 Status FullyConnected::CreatePart(const PartSetup& setup, Part& part) const {

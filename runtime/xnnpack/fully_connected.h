@@ -13,6 +13,7 @@
 #include "runtime/core/matrix_view.h"
 #include "runtime/core/status.h"
 #include "runtime/core/thread_pool.h"
+#include "runtime/core/weights_file.h"
 #include "runtime/kernels/dense_int8.h"
 #include "runtime/memory/arena.h"
 #include "runtime/xnnpack/packed_weights.h"
@@ -31,9 +32,7 @@ struct FullyConnectedParams {
   const std::byte* weights = nullptr;  // [N, K] in the layout of DType; only read by Create
   const std::byte* scales = nullptr;   // kI8: f32 [N]; kI4: bf16 [N, K / 32]; only read by Create
   const float* bias = nullptr;         // [N] or nullptr; only read by Create
-  // Told of weights that Create has packed: their memory need not stay. May be null.
-  void (*release)(void* context, std::span<const std::byte> weights) = nullptr;
-  void* release_context = nullptr;
+  WeightsFile weights_file;            // told of weights that Create has packed
 };
 
 // What Create takes of the persistent arena, at most, on any CPU that XNNPACK supports.

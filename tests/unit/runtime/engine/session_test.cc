@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -16,16 +17,18 @@
 namespace earshot {
 namespace {
 
+using Catch::Matchers::ContainsSubstring;
+
 // The synthetic Whisper with a session on it.
 class SmallSession {
  public:
-  explicit SmallSession(DType weights, const OpObserver& observer = {})
+  explicit SmallSession(DType weights, const SessionOptions& options = {})
       : file_(Aligned(test::ConvertSyntheticWhisper(weights))),
         program_(Program::Load(file_.bytes()).value()),
         needed_(Session::Measure(program_, {}).value()),
         memory_(MemoryBlock::Allocate(needed_.total_bytes()).value()),
         arena_(memory_.bytes()),
-        session_(Session::Create(program_, arena_, {.observer = observer}).value()) {}
+        session_(Session::Create(program_, arena_, options).value()) {}
 
   Session& session() { return session_; }
   const Program& program() const { return program_; }
@@ -108,6 +111,43 @@ TEST_CASE("prefill gives the logits of decoding token by token") {
   }
 }
 
+// A file whose reader counts, and fails from a given read on.
+struct CountingFile {
+  int reads = 0;
+  int failing_read = -1;
+
+  WeightsFile AsWeightsFile() {
+    return {.context = this, .read = [](void* context, std::span<const std::byte> bytes, std::byte* target) {
+              auto& file = *static_cast<CountingFile*>(context);
+              if (file.reads++ == file.failing_read)
+                return Status::Error(StatusCode::kIo, "the file has become shorter while in use");
+              std::memcpy(target, bytes.data(), bytes.size());
+              return Status::Ok();
+            }};
+  }
+};
+
+TEST_CASE("rows of a vocabulary come from the owner of the file, with the same logits") {
+  const DType weights = GENERATE(DType::kF32, DType::kI8, DType::kI4, DType::kF16);
+  CountingFile file;
+  SmallSession in_place(weights), through_file(weights, {.weights_file = file.AsWeightsFile()});
+  const std::vector<int32_t> tokens = {3, 1, 4};
+  for (SmallSession* small : {&in_place, &through_file}) small->Encode(2);
+  CHECK(through_file.Decode(tokens, 0, 2) == in_place.Decode(tokens, 0, 2));
+  CHECK(file.reads >= 3);
+}
+
+TEST_CASE("a file that cannot be read any more ends a run with an error that says so") {
+  CountingFile file;
+  SmallSession small(DType::kI8, {.weights_file = file.AsWeightsFile()});
+  small.Encode(2);
+  file.failing_read = file.reads + 1;  // the scale of the first row
+  const auto symbols = small.DecodeSymbols(1, 0, 2);
+  const Status status = small.session().Run(small.decode(), symbols);
+  CHECK(status.code() == StatusCode::kIo);
+  CHECK_THAT(status.message(), ContainsSubstring("shorter") && ContainsSubstring("decoder.tokens"));
+}
+
 TEST_CASE("positions may go back: the cache forgets what came after") {
   SmallSession small(DType::kF32);
   small.Encode(2);
@@ -165,7 +205,7 @@ struct Observed {
 
 TEST_CASE("an observer sees each op once before and once after, in order") {
   Observed observed;
-  SmallSession small(DType::kF32, observed.observer());
+  SmallSession small(DType::kF32, {.observer = observed.observer()});
   small.Encode(2);
   CHECK(observed.method == small.program().FindMethod("encode"));
   observed.calls.clear();
@@ -183,7 +223,7 @@ TEST_CASE("an observer sees each op once before and once after, in order") {
 
 TEST_CASE("an observer is told the end of an op that fails, too") {
   Observed observed;
-  SmallSession small(DType::kF32, observed.observer());
+  SmallSession small(DType::kF32, {.observer = observed.observer()});
   small.Encode(1);
   observed.calls.clear();
   const auto symbols = small.DecodeSymbols(1, 0, 1);

@@ -171,11 +171,9 @@ TEST_CASE("a large int8 matrix is packed in slices, and each is given back befor
       .max_rows = 2,
       .weights = reinterpret_cast<const std::byte*>(weights.data()),
       .scales = reinterpret_cast<const std::byte*>(scales.data()),
-      .release =
-          [](void* context, std::span<const std::byte> bytes) {
-            static_cast<std::vector<std::span<const std::byte>>*>(context)->push_back(bytes);
-          },
-      .release_context = &released};
+      .weights_file = {.context = &released, .release = [](void* context, std::span<const std::byte> bytes) {
+                         static_cast<std::vector<std::span<const std::byte>>*>(context)->push_back(bytes);
+                       }}};
   REQUIRE(InitializeXnnpack().ok());
   const auto memory = MemoryBlock::Allocate(FullyConnected::PersistentBytesBound(params)).value();
   const auto workspace = MemoryBlock::Allocate(FullyConnected::WorkspaceBytes(params)).value();
