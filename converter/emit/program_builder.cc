@@ -64,7 +64,8 @@ flatbuffers::Offset<fb::Value> ProgramBuilder::AddValue(const ir::Value& value) 
   return fb::CreateValue(builder_, Text(value.name), ToFb(value.kind), ToFb(value.dtype), &rows, &cols,
                          value.offset_bytes, value.tensor, value.state, value.base,
                          is_view ? &row_begin : nullptr,
-                         Narrow<uint32_t>(is_view ? value.col_begin : 0, "the first column of a view"));
+                         Narrow<uint32_t>(is_view ? value.col_begin : 0, "the first column of a view"),
+                         value.is_transient);
 }
 
 std::pair<fb::OpAttributes, flatbuffers::Offset<void>> ProgramBuilder::AddAttributes(
@@ -73,7 +74,10 @@ std::pair<fb::OpAttributes, flatbuffers::Offset<void>> ProgramBuilder::AddAttrib
   return std::visit(
       Overloaded{
           [&](const ir::Linear& linear) -> Pair {
-            return {fb::OpAttributes::Linear, fb::CreateLinear(builder_, ToFb(linear.activation)).Union()};
+            return {fb::OpAttributes::Linear,
+                    fb::CreateLinear(builder_, ToFb(linear.activation), linear.is_ranked,
+                                     Narrow<uint32_t>(linear.ranked_begin, "the begin of ranked columns"))
+                        .Union()};
           },
           [&](const ir::Conv1d& conv) -> Pair {
             return {fb::OpAttributes::Conv1d,

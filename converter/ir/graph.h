@@ -83,7 +83,13 @@ struct Value {
   int base = kNone;           // kView: a value that is not itself a view
   Dim row_begin = Dim::Fixed(0);
   int64_t col_begin = 0;
+  bool is_transient = false;  // kInput, kOutput: lies among the activations
 };
+
+// Whether the plan places it among the activations.
+inline bool IsAmongActivations(const Value& value) {
+  return value.kind == ValueKind::kActivation || value.is_transient;
+}
 
 using kernels::Activation;
 enum class PatternKind : uint8_t { kFull = 0, kCausal = 1, kHeads = 2 };
@@ -105,6 +111,8 @@ enum class AttentionArithmetic : uint8_t { kF32 = 0, kInt8 = 1 };
 // Attributes, one struct for each op of the schema; the operands are listed there.
 struct Linear {
   Activation activation = Activation::kNone;
+  bool is_ranked = false;
+  int64_t ranked_begin = 0;
 };
 struct Conv1d {
   int64_t kernel = 1, stride = 1, padding = 0;

@@ -62,6 +62,7 @@ int MethodBuilder::AddMatrix(ValueKind kind, NamedMatrix matrix) {
   value.dtype = matrix.dtype;
   value.rows = matrix.rows;
   value.cols = matrix.cols;
+  value.is_transient = matrix.is_transient;
   return AddValue(std::move(value));
 }
 

@@ -30,6 +30,7 @@ struct NamedMatrix {
   DType dtype = DType::kF32;
   Dim rows;
   Dim cols;
+  bool is_transient = false;  // of an input or output: fb::Value.transient
 };
 
 // Values and symbols are handed out as their indices in the method. After the first op that does not fit its

@@ -56,7 +56,7 @@ class SiblingFuser {
   // A plain Linear with weights of its own and a fixed number of columns.
   bool IsCandidate(int op) const {
     const auto* linear = std::get_if<ir::Linear>(&OpAt(op).attributes);
-    if (linear == nullptr || linear->activation != ir::Activation::kNone) return false;
+    if (linear == nullptr || linear->activation != ir::Activation::kNone || linear->is_ranked) return false;
     if (ir::Simplify(Result(op).cols).symbol != ir::kNone) return false;
     for (size_t operand = 1; operand < OpAt(op).inputs.size(); ++operand) {
       const int tensor = OperandTensor(method_, OpAt(op), operand);

@@ -39,13 +39,13 @@ bool SameMatrix(const ir::Value& a, const ir::Value& b) {
 int OperandToReplace(const ir::Method& method, const std::vector<Lifetime>& lifetimes, int index) {
   const ir::Op& op = method.ops[static_cast<size_t>(index)];
   const int result = op.outputs[0];
-  const bool is_fresh = ValueAt(method, result).kind == ir::ValueKind::kActivation &&
+  const bool is_fresh = ir::IsAmongActivations(ValueAt(method, result)) &&
                         lifetimes[static_cast<size_t>(result)].begin == index;
   if (!is_fresh) return ir::kNone;
   for (size_t i = 0; i < std::min(NumInPlaceOperands(op), op.inputs.size()); ++i) {
     const int operand = op.inputs[i];
     const auto reads_it = [&](int input) { return BaseOf(method, input) == operand; };
-    const bool dies_here = ValueAt(method, operand).kind == ir::ValueKind::kActivation &&
+    const bool dies_here = ir::IsAmongActivations(ValueAt(method, operand)) &&
                            lifetimes[static_cast<size_t>(operand)].end == index + 1 &&
                            std::ranges::count_if(op.inputs, reads_it) == 1;
     if (dies_here && SameMatrix(ValueAt(method, operand), ValueAt(method, result))) return operand;
@@ -59,7 +59,7 @@ std::vector<Lifetime> ActivationLifetimes(const ir::Method& method) {
   std::vector<Lifetime> lifetimes(method.values.size());
   const auto touch = [&](int value, int op) {
     const int base = BaseOf(method, value);
-    if (ValueAt(method, base).kind != ir::ValueKind::kActivation) return;
+    if (!ir::IsAmongActivations(ValueAt(method, base))) return;
     Lifetime& lifetime = lifetimes[static_cast<size_t>(base)];
     if (lifetime.empty()) lifetime.begin = op;
     lifetime.end = op + 1;
@@ -68,6 +68,13 @@ std::vector<Lifetime> ActivationLifetimes(const ir::Method& method) {
     const ir::Op& op = method.ops[static_cast<size_t>(i)];
     for (const int input : op.inputs) touch(input, i);
     for (const int output : op.outputs) touch(output, i);
+  }
+  const int num_ops = static_cast<int>(method.ops.size());
+  for (size_t i = 0; i < lifetimes.size(); ++i) {
+    const ir::Value& value = method.values[i];
+    if (!value.is_transient) continue;
+    if (value.kind == ir::ValueKind::kInput) lifetimes[i] = {0, std::max(1, lifetimes[i].end)};
+    if (value.kind == ir::ValueKind::kOutput) lifetimes[i].end = num_ops + 1;
   }
   return lifetimes;
 }
@@ -87,10 +94,13 @@ std::vector<Buffer> MakeBuffers(const ir::Method& method) {
     buffers.push_back(
         {LargestBytes(method, ValueAt(method, value)), lifetimes[static_cast<size_t>(value)], {value}, 0});
   };
+  for (int value = 0; value < static_cast<int>(method.values.size()); ++value) {
+    if (ValueAt(method, value).is_transient && ValueAt(method, value).kind == ir::ValueKind::kInput) add(value);
+  }
   for (int i = 0; i < static_cast<int>(method.ops.size()); ++i) {
     for (const int output : method.ops[static_cast<size_t>(i)].outputs) {
       const int result = BaseOf(method, output);
-      if (ValueAt(method, result).kind != ir::ValueKind::kActivation ||
+      if (!ir::IsAmongActivations(ValueAt(method, result)) ||
           buffer_of[static_cast<size_t>(result)] != ir::kNone)
         continue;
       const int replaced = OperandToReplace(method, lifetimes, i);

@@ -19,7 +19,8 @@ struct Lifetime {
 };
 
 // One entry for each value of the method. What a view reads or writes counts for its base; entries of values
-// that are not activations are empty, and so are those of activations that no op touches.
+// that do not lie among the activations are empty, and so are those of activations that no op touches. A
+// transient input is alive from the begin, a transient output beyond the last op.
 std::vector<Lifetime> ActivationLifetimes(const ir::Method& method);
 
 // Bytes of a value that is not a view, at the largest values of the symbols.

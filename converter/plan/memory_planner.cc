@@ -32,7 +32,8 @@ uint64_t PlanInputsAndOutputs(ir::Graph& graph) {
   uint64_t end = 0;
   for (ir::Method& method : graph.methods) {
     for (ir::Value& value : method.values) {
-      if (value.kind != ir::ValueKind::kInput && value.kind != ir::ValueKind::kOutput) continue;
+      const bool is_interface = value.kind == ir::ValueKind::kInput || value.kind == ir::ValueKind::kOutput;
+      if (!is_interface || value.is_transient) continue;
       value.offset_bytes = end;
       end += AlignUp(LargestBytes(method, value));
     }

@@ -93,7 +93,7 @@ std::string FormatLegend(const ir::Method& method, const std::vector<Block>& blo
   }
   for (const ir::Value& value : method.values) {
     const bool is_input = value.kind == ir::ValueKind::kInput;
-    if (!is_input && value.kind != ir::ValueKind::kOutput) continue;
+    if (value.is_transient || (!is_input && value.kind != ir::ValueKind::kOutput)) continue;
     text +=
         Format("  - %12" PRIu64 " bytes at %12" PRIu64 ", io         %s (%s)\n", LargestBytes(method, value),
                value.offset_bytes, value.name.c_str(), is_input ? "input" : "output");

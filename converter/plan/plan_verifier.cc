@@ -104,10 +104,14 @@ class MethodPlayer {
     return ValueAt(value).kind == ir::ValueKind::kView ? ValueAt(value).base : value;
   }
 
-  bool IsInActivations(int value) const { return ValueAt(OwnerOf(value)).kind == ir::ValueKind::kActivation; }
+  bool IsInActivations(int value) const {
+    const ir::Value& owner = ValueAt(OwnerOf(value));
+    return owner.kind == ir::ValueKind::kActivation || owner.is_transient;
+  }
   bool IsInIo(int value) const {
-    const ir::ValueKind kind = ValueAt(OwnerOf(value)).kind;
-    return kind == ir::ValueKind::kInput || kind == ir::ValueKind::kOutput;
+    const ir::Value& owner = ValueAt(OwnerOf(value));
+    const bool is_interface = owner.kind == ir::ValueKind::kInput || owner.kind == ir::ValueKind::kOutput;
+    return is_interface && !owner.is_transient;
   }
   bool IsPlayed(int value) const { return IsInActivations(value) || IsInIo(value); }
 
@@ -252,11 +256,12 @@ Status VerifyExtents(const ir::Graph& graph) {
     const MethodPlayer at_maxima(method, Maxima(method));
     for (int i = 0; i < static_cast<int>(method.values.size()); ++i) {
       const ir::Value& value = method.values[static_cast<size_t>(i)];
-      if (value.kind == ir::ValueKind::kActivation) {
+      if (value.kind == ir::ValueKind::kActivation || value.is_transient) {
         EARSHOT_RETURN_IF_ERROR(
             CheckExtent({value.name, at_maxima.WholeExtent(i)}, graph.memory_plan.activation_bytes));
       }
-      if (value.kind != ir::ValueKind::kInput && value.kind != ir::ValueKind::kOutput) continue;
+      const bool is_interface = value.kind == ir::ValueKind::kInput || value.kind == ir::ValueKind::kOutput;
+      if (!is_interface || value.is_transient) continue;
       io_extents.push_back({value.name, at_maxima.WholeExtent(i)});
       EARSHOT_RETURN_IF_ERROR(CheckExtent(io_extents.back(), graph.memory_plan.io_bytes));
     }

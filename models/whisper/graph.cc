@@ -83,11 +83,17 @@ class Encoder {
     const int frames = method_.AddSymbol("frames", config_.max_audio_frames);
     frames_ = ir::Dim::Of(frames);
     const int mel = method_.AddInput(
-        {.name = "mel", .rows = ir::Dim::Of(frames, 2), .cols = ir::Dim::Fixed(config_.num_mels)});
+        {.name = "mel",
+         .rows = ir::Dim::Of(frames, 2),
+         .cols = ir::Dim::Fixed(config_.num_mels),
+         .is_transient = true});
     int x = AddPositions(Convolve(mel));
     for (int64_t layer = 0; layer < config_.encoder_layers; ++layer) x = Block(layer, x);
     const int output =
-        method_.AddOutput({.name = "encoder_output", .rows = frames_, .cols = ir::Dim::Fixed(config_.width)});
+        method_.AddOutput({.name = "encoder_output",
+                           .rows = frames_,
+                           .cols = ir::Dim::Fixed(config_.width),
+                           .is_transient = true});
     layers_.LayerNormInto({"encoder.norm", "model.encoder.layer_norm"}, x, output);
     for (int64_t layer = 0; layer < config_.decoder_layers; ++layer) {
       FillCrossCache(layer, output, caches.cross[static_cast<size_t>(layer)]);
@@ -245,10 +251,14 @@ class Decoder {
 
   void Project(int x, int embedding) {
     const int norm = layers_.LayerNorm({"decoder.norm", "model.decoder.layer_norm"}, x);
-    const int logits = method_.AddOutput(
-        {.name = "logits", .rows = ir::Dim::Fixed(1), .cols = ir::Dim::Fixed(config_.vocab_size)});
+    const int logits = method_.AddOutput({.name = "logits",
+                                          .rows = ir::Dim::Fixed(1),
+                                          .cols = ir::Dim::Fixed(config_.vocab_size),
+                                          .is_transient = true});
     if (embedding == ir::kNone) return;
-    method_.ApplyInto("decoder.logits", ir::Linear{}, {norm, method_.Constant(embedding)}, logits);
+    // Text and timestamps are chosen from by rules of their own.
+    const ir::Linear ranked = {.is_ranked = true, .ranked_begin = layers_.graph().tokenizer.timestamp_begin};
+    method_.ApplyInto("decoder.logits", ranked, {norm, method_.Constant(embedding)}, logits);
   }
 
   const Config& config_;

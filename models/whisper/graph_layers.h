@@ -36,6 +36,7 @@ class LayerBuilder {
       : graph_(graph), method_(method), weights_(weights) {}
 
   ir::MethodBuilder& method() { return method_; }
+  const ir::Graph& graph() const { return graph_; }
   const Status& status() const { return status_; }
 
   enum class Bias { kNone, kPresent };

@@ -48,7 +48,8 @@ Status CheckThreads(int num_threads) {
 earshot::SessionOptions OptionsFor(const earshot_model& model, const earshot::WorkerThreads& threads) {
   return {.pool = threads.pool(),
           .weights_file = model.file.AsWeightsFile(),
-          .packed_weights = model.packed_weights};
+          .packed_weights = model.packed_weights,
+          .ranks_nearly = true};
 }
 
 Result<size_t> MemoryBytes(const earshot_model& model, int num_threads) {

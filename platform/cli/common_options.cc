@@ -29,6 +29,12 @@ void AddPackedWeightsOption(CLI::App& command, std::string& choice) {
       ->capture_default_str();
 }
 
+void AddExactLogitsOption(CLI::App& command, bool& exact) {
+  command.add_flag("--exact-logits", exact,
+                   "compute the logits of all tokens exactly, not only of those that can be chosen; takes more "
+                   "time and memory");
+}
+
 void AddTraceOption(CLI::App& command, std::string& path) {
   command
       .add_option("--trace", path,

@@ -17,6 +17,9 @@ void AddThreadsOption(CLI::App& command, size_t& num_threads, const std::string&
 // --packed-weights auto|none|FILE, by default kAutoPackedWeights.
 void AddPackedWeightsOption(CLI::App& command, std::string& choice);
 
+// --exact-logits.
+void AddExactLogitsOption(CLI::App& command, bool& exact);
+
 // --trace FILE.
 void AddTraceOption(CLI::App& command, std::string& path);
 

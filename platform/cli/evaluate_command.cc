@@ -43,6 +43,7 @@ struct Options {
   size_t limit = 0;
   size_t num_threads = 0;
   std::string packed_weights;
+  bool exact_logits = false;
   DecodingOptions decoding;
   bool no_timestamps = false;
   bool detect_language = false;
@@ -174,7 +175,7 @@ Result<int> Evaluate(const Options& options) {
   EARSHOT_ASSIGN_OR_RETURN(const Scorer scorer, MakeScorer(options));
   EARSHOT_ASSIGN_OR_RETURN(Files files, OpenFiles(options));
   EARSHOT_ASSIGN_OR_RETURN(LoadedModel model,
-                           LoadedModel::Load(options.model, {options.num_threads, options.packed_weights}));
+                           LoadedModel::Load(options.model, {options.num_threads, options.packed_weights, options.exact_logits}));
   MakeRoomFor(options.decoding.options, model);
   EARSHOT_ASSIGN_OR_RETURN(const std::unique_ptr<SpeechModel> speech_model, CreateSpeechModel(model));
   EARSHOT_ASSIGN_OR_RETURN(const std::vector<ManifestClip> clips,
@@ -207,7 +208,7 @@ Result<int> EvaluatePairs(const Options& options) {
   }
   EARSHOT_ASSIGN_OR_RETURN(Files files, OpenFiles(options));
   EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model,
-                           LoadedModel::Load(options.model, {options.num_threads, options.packed_weights}));
+                           LoadedModel::Load(options.model, {options.num_threads, options.packed_weights, true}));
   EARSHOT_ASSIGN_OR_RETURN(const std::unique_ptr<SequenceModel> sequences, SequenceModel::Create(model));
   const auto evaluation = EvaluateSequences(*sequences, pairs);
   if (!evaluation.ok()) return evaluation.status().WithContext("%s", options.pairs.c_str());
@@ -282,6 +283,7 @@ void AddEvaluateCommand(CLI::App& app, Command& chosen) {
   command.add_flag("-q,--quiet", options->quiet, "print nothing but results and errors");
   AddThreadsOption(command, options->num_threads, "threads to run on");
   AddPackedWeightsOption(command, options->packed_weights);
+  AddExactLogitsOption(command, options->exact_logits);
   AddDecodingOptions(command, options->decoding);
   command.footer(
       "English is normalized as in Whisper's paper, other languages with its basic normalizer; zh, ja and ko "

@@ -17,6 +17,7 @@ Result<LoadedModel> LoadedModel::Load(const std::string& path, const LoadOptions
   auto program = Program::Load(file->bytes());
   if (!program.ok()) return program.status().WithContext("%s", path.c_str());
   LoadedModel model(path, std::move(file), std::move(threads), program.value());
+  model.exact_logits_ = options.exact_logits;
   EARSHOT_RETURN_IF_ERROR(model.ChoosePackedWeights(options.packed_weights));
   return model;
 }
@@ -55,6 +56,7 @@ SessionOptions LoadedModel::session_options() const {
           .weights_file = file_->AsWeightsFile(),
           .packed_weights = packed_weights_,
           .optional_methods = optional_methods_,
+          .ranks_nearly = !exact_logits_,
           .observer = observer_};
 }
 

@@ -23,6 +23,7 @@ constexpr const char* kNoPackedWeights = "none";
 struct LoadOptions {
   size_t num_threads = 1;
   std::string packed_weights = kAutoPackedWeights;
+  bool exact_logits = false;  // else SessionOptions::ranks_nearly
 };
 
 // Owns the mapping and the threads; must outlive every session made from it. Movable.
@@ -56,6 +57,7 @@ class LoadedModel {
   std::unique_ptr<MappedFile> file_;  // sessions keep its address
   WorkerThreads threads_;
   Program program_;
+  bool exact_logits_ = false;
   std::string packed_path_ = kNoPackedWeights;
   std::unique_ptr<MappedFile> packed_file_;
   PackedWeightsFile packed_weights_;

@@ -32,6 +32,7 @@ struct Options {
   std::vector<std::string> formats = {"txt"};
   size_t num_threads = 0;
   std::string packed_weights;
+  bool exact_logits = false;
   DecodingOptions decoding;
   bool no_timestamps = false;
   bool quiet = false;
@@ -203,7 +204,7 @@ int Run(Options& options) {
     if (const Status status = PrepareOutputDirectory(options.outputs.directory); !status.ok())
       return Fail(status, kExitFailure);
   }
-  auto model = LoadedModel::Load(options.outputs.model, {options.num_threads, options.packed_weights});
+  auto model = LoadedModel::Load(options.outputs.model, {options.num_threads, options.packed_weights, options.exact_logits});
   if (!model.ok()) return Fail(model.status(), kExitFailure);
   return RunModel(model.value(), options);
 }
@@ -246,6 +247,7 @@ void AddTranscribeCommand(CLI::App& app, Command& chosen) {
   AddLanguageOptions(command, options->decoding);
   AddThreadsOption(command, options->num_threads, "threads to run on");
   AddPackedWeightsOption(command, options->packed_weights);
+  AddExactLogitsOption(command, options->exact_logits);
   AddDecodingOptions(command, options->decoding);
   command.footer(
       "Examples:\n"

@@ -63,6 +63,7 @@ Result<OpSetup> MakeOpSetup(const Program& program, const fb::Method& method, co
   setup.num_threads = options.pool.num_threads();
   setup.packed_weights = &packed_weights;
   setup.weights_file = options.weights_file;
+  setup.ranks_nearly = options.ranks_nearly;
   setup.operands.num_inputs = op.inputs()->size();
   setup.operands.num_outputs = op.outputs()->size();
   for (uoffset_t i = 0; i < op.inputs()->size(); ++i) {
@@ -144,6 +145,7 @@ class PackedIds {
 struct Measurement {
   Arena persistent;
   size_t workspace_bytes = 0;
+  size_t setup_bytes = 0;
   PackedIds packed_ids;
 };
 
@@ -165,6 +167,7 @@ Status MeasureMethod(const Program& program, const fb::Method& method, const Ses
       if (part.bytes > 0 && sum.packed_ids.Insert(part.id)) sum.persistent.Allocate(part.bytes);
     }
     sum.workspace_bytes = std::max(sum.workspace_bytes, AlignUp(memory->workspace_bytes));
+    sum.setup_bytes = std::max(sum.setup_bytes, AlignUp(memory->setup_bytes));
   }
   return Status::Ok();
 }
@@ -211,6 +214,7 @@ class SessionImpl {
   MemoryBlocks blocks_;
   size_t state_bytes_ = 0;
   std::span<std::byte> workspace_;
+  std::span<std::byte> setup_workspace_;
   std::span<MethodSlot> methods_;
   MemoryRequirements used_;
 
@@ -218,8 +222,8 @@ class SessionImpl {
 };
 
 Status SessionImpl::Create(const MemoryRequirements& needed, Arena& arena) {
-  blocks_.activations = static_cast<std::byte*>(arena.Allocate(needed.activation_bytes));
   blocks_.io = static_cast<std::byte*>(arena.Allocate(needed.io_bytes));
+  blocks_.activations = static_cast<std::byte*>(arena.Allocate(needed.activation_bytes));
   auto* workspace = static_cast<std::byte*>(arena.Allocate(needed.workspace_bytes));
   const uoffset_t num_states = program_.model().states()->size();
   auto* state_offsets = arena.AllocateArray<uint64_t>(num_states);
@@ -233,6 +237,8 @@ Status SessionImpl::Create(const MemoryRequirements& needed, Arena& arena) {
     return Status::Error(StatusCode::kOutOfMemory, "the arena is full");
   }
   workspace_ = {workspace, needed.workspace_bytes};
+  // Nothing is active yet: while ops are made their scratch begins where the activations will be.
+  setup_workspace_ = {blocks_.activations, needed.activation_bytes + needed.workspace_bytes};
   if (!options_.memory_is_zero) {
     ResetStates();
     std::memset(blocks_.io, 0, needed.io_bytes);
@@ -264,7 +270,7 @@ Status SessionImpl::CreateMethod(const fb::Method& method, Arena& persistent, Me
     if (!definition.ok()) return InOp(definition.status(), method, i);
     auto setup = MakeOpSetup(program_, method, op, blocks_, options_, packed_weights_);
     if (!setup.ok()) return InOp(setup.status(), method, i);
-    auto kernel = definition.value()->create(setup.value(), persistent, workspace_);
+    auto kernel = definition.value()->create(setup.value(), persistent, setup_workspace_);
     if (!kernel.ok()) return InOp(kernel.status(), method, i);
     ops[i].kernel = kernel.value();
     ops[i].num_inputs = op.inputs()->size();
@@ -362,11 +368,14 @@ Result<MemoryRequirements> Session::Measure(const Program& program, const Sessio
   for (const fb::Method* method : *program.model().methods()) {
     if (IsUsed(*method, options)) EARSHOT_RETURN_IF_ERROR(MeasureMethod(program, *method, options, sum));
   }
+  // While ops are made they have the memory of activations, too.
+  const size_t activation_bytes = AlignUp(BlockBytes(plan.activation_bytes()));
+  const size_t setup_bytes = sum.setup_bytes - std::min(sum.setup_bytes, activation_bytes);
   return MemoryRequirements{.weights_bytes = program.file().size(),
                             .packed_file_bytes = options.packed_weights.file().size(),
                             .persistent_bytes = persistent.required_bytes(),
-                            .activation_bytes = AlignUp(BlockBytes(plan.activation_bytes())),
-                            .workspace_bytes = sum.workspace_bytes + kReadableTailBytes,
+                            .activation_bytes = activation_bytes,
+                            .workspace_bytes = std::max(sum.workspace_bytes, setup_bytes) + kReadableTailBytes,
                             .io_bytes = AlignUp(BlockBytes(plan.io_bytes()))};
 }
 

@@ -69,6 +69,11 @@ struct SessionOptions {
   // method uses them. Borrowed by Measure and Create only.
   std::span<const std::string_view> optional_methods;
 
+  // Of layers that the program calls ranked (fb::Linear), compute exactly only what comes near the largest of
+  // a row, and all else from the leading 4 bits of the weights: half the memory and less than half the time
+  // (runtime/ops/ranked_linear.h says how nearly). For choosing tokens; not for comparing logits.
+  bool ranks_nearly = false;
+
   OpObserver observer;  // optional; without one an op costs one branch more
 };
 

@@ -18,7 +18,7 @@ std::byte* BaseAddress(const Program& program, const fb::Value& value, const Mem
       return At(blocks.activations, value.offset_bytes());
     case fb::ValueKind::Input:
     case fb::ValueKind::Output:
-      return At(blocks.io, value.offset_bytes());
+      return At(value.transient() ? blocks.activations : blocks.io, value.offset_bytes());
     case fb::ValueKind::State:
       return blocks.states == nullptr
                  ? nullptr

@@ -9,6 +9,9 @@
 // four panels at once, each one after the other from its first byte to its last. Many rows take tiles where
 // there is AMX, two by two, so that each tile that is loaded serves two products; XNNPACK loads five for four.
 //
+// Weights may have 4 bits instead (coarse_weights.h): on x86 in place of XNNPACK's per-channel int4, whose kernel for
+// AMX GCC 12 miscompiles (it reads tiles from memory whose writing the compiler drops).
+//
 // Letters: M rows, K inputs, N outputs of a layer.
 #ifndef EARSHOT_RUNTIME_KERNELS_DENSE_INT8_H_
 #define EARSHOT_RUNTIME_KERNELS_DENSE_INT8_H_
@@ -25,12 +28,14 @@ struct DenseInt8Layout {
   int64_t panel = 0;     // outputs that are computed at once
   int64_t step = 0;      // inputs of an output that lie together
   int64_t multiple = 0;  // of `step`: inputs are filled up to a multiple of it with weights of 0
+  int64_t weight_bits = 8;
 };
 
 // By the registers that hold the sums: 32 of them, or 16.
 constexpr DenseInt8Layout kNeonLayout = {.panel = sizeof(void*) == 8 ? 8 : 4, .step = 16, .multiple = 16};
 // A tile of AMX is 16 outputs by 64 inputs, four of which are multiplied at once.
 constexpr DenseInt8Layout kX86Layout = {.panel = 16, .step = 4, .multiple = 64};
+constexpr DenseInt8Layout kX86Int4Layout = {.panel = 16, .step = 8, .multiple = 64, .weight_bits = 4};
 
 // How a row was quantized: value = (byte - zero_point) * scale. As XNNPACK has it.
 struct RowQuantization {
@@ -38,7 +43,7 @@ struct RowQuantization {
   float scale;
 };
 
-// The layer as the model has it: weights in [-127, 127].
+// The layer as the model has it: weights in [-127, 127], or in [-8, 7] for 4 bits.
 struct DenseInt8Weights {
   Matrix<const int8_t> weights;   // [N, K]
   const float* scales = nullptr;  // [N]
@@ -47,7 +52,8 @@ struct DenseInt8Weights {
 
 // Packed weights: a panel for every `panel` outputs, one after the other, the last filled up with zeros. A
 // panel: i32 sums of weights [panel], f32 scales [panel], f32 bias [panel], then for every `step` inputs i8
-// weights [panel][step].
+// weights [panel][step]. With 4 bits weights are stored plus 8, those of missing inputs as 0: bytes
+// [panel][step / 2], the first half of the inputs in the low nibbles; and the sums are of what is stored.
 size_t DenseInt8PanelBytes(const DenseInt8Layout& layout, int64_t in_channels);
 size_t PackedDenseInt8Bytes(const DenseInt8Layout& layout, int64_t out_channels, int64_t in_channels);
 // packed: as many bytes, aligned to 64.
@@ -74,14 +80,16 @@ void MultiplyDenseInt8Neon(const DenseInt8Job& job);
 // HasAvx512Vnni(), of the second one also HasAmxInt8().
 void MultiplyDenseInt8Avx512(const DenseInt8Job& job);
 void MultiplyDenseInt8Amx(const DenseInt8Job& job);
+// With the layout kX86Int4Layout. Precondition: HasAvx512Vnni().
+void MultiplyDenseInt4Avx512(const DenseInt8Job& job);
 
 struct DenseInt8Kernel {
   DenseInt8Layout layout;
   MultiplyDenseInt8 multiply = nullptr;  // nullptr: XNNPACK's are better on this CPU
 };
 
-// Any thread.
-DenseInt8Kernel DenseInt8KernelOfCpu();
+// weight_bits: 8 or 4. Any thread.
+DenseInt8Kernel DenseInt8KernelOfCpu(int64_t weight_bits);
 
 }  // namespace earshot::kernels
 

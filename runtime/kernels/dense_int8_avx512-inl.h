@@ -18,6 +18,9 @@ struct PanelColumnsAvx512 {
   __mmask16 mask;  // columns that the result has
 };
 
+// The layouts differ in the weights of a panel only.
+static_assert(kX86Int4Layout.panel == kX86Layout.panel);
+
 inline PanelColumnsAvx512 ColumnsOfPanelAvx512(const DenseInt8Job& job, size_t panel_bytes, int64_t index) {
   const int64_t column = index * kX86Layout.panel, columns = job.out.cols - column;
   const auto mask = static_cast<__mmask16>(columns >= kX86Layout.panel ? 0xFFFF : (1u << columns) - 1);

@@ -103,8 +103,9 @@ void MultiplyDenseInt8Avx512(const DenseInt8Job& job) {
   for (; panel < panels; ++panel) MultiplyColumns(job, kBlocks<1>, panel);
 }
 
-DenseInt8Kernel DenseInt8KernelOfCpu() {
+DenseInt8Kernel DenseInt8KernelOfCpu(int64_t weight_bits) {
   if (!HasAvx512Vnni()) return {};
+  if (weight_bits == 4) return {.layout = kX86Int4Layout, .multiply = &MultiplyDenseInt4Avx512};
   return {.layout = kX86Layout, .multiply = &MultiplyDenseInt8X86};
 }
 

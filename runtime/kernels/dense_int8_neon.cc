@@ -159,8 +159,8 @@ void MultiplyDenseInt8Neon(const DenseInt8Job& job) {
   }
 }
 
-DenseInt8Kernel DenseInt8KernelOfCpu() {
-  if (HasNeonDotProducts()) return {};
+DenseInt8Kernel DenseInt8KernelOfCpu(int64_t weight_bits) {
+  if (weight_bits != 8 || HasNeonDotProducts()) return {};
   return {.layout = kNeonLayout, .multiply = &MultiplyDenseInt8Neon};
 }
 

@@ -3,6 +3,6 @@
 
 namespace earshot::kernels {
 
-DenseInt8Kernel DenseInt8KernelOfCpu() { return {}; }
+DenseInt8Kernel DenseInt8KernelOfCpu(int64_t) { return {}; }
 
 }  // namespace earshot::kernels

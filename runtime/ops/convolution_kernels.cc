@@ -57,7 +57,8 @@ OpMemory WindowedConvolution::Memory(const Plan& plan, const PackedWeights& pack
   if (groups == 1)
     return MemoryWithDense(own_bytes, workspace_bytes, FullyConnected::Measure(plan.dense, packed));
   return {.persistent_bytes = own_bytes + groups * FullyConnected::PersistentBytesBound(plan.dense),
-          .workspace_bytes = workspace_bytes};
+          .workspace_bytes = workspace_bytes,
+          .setup_bytes = FullyConnected::SetupBytes(plan.dense)};
 }
 
 WindowedConvolution::~WindowedConvolution() {

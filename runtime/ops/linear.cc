@@ -6,6 +6,7 @@
 #include "runtime/kernels/kernels.h"
 #include "runtime/ops/activation.h"
 #include "runtime/ops/op_registry.h"
+#include "runtime/ops/ranked_linear.h"
 #include "runtime/xnnpack/fully_connected.h"
 
 namespace earshot {
@@ -160,12 +161,14 @@ Result<LinearPlan> Plan(const OpSetup& setup) {
 }
 
 Result<OpMemory> Measure(const OpSetup& setup) {
+  if (IsRankedNearly(setup)) return MeasureRankedLinear(setup);
   EARSHOT_ASSIGN_OR_RETURN(const LinearPlan plan, Plan(setup));
   return MemoryWithDense(sizeof(LinearKernel), plan.workspace_bytes(),
                          FullyConnected::Measure(plan.dense, *setup.packed_weights));
 }
 
 Result<OpKernel*> Create(const OpSetup& setup, Arena& persistent, std::span<std::byte> workspace) {
+  if (IsRankedNearly(setup)) return CreateRankedLinear(setup, persistent, workspace);
   EARSHOT_ASSIGN_OR_RETURN(const LinearPlan plan, Plan(setup));
   EARSHOT_ASSIGN_OR_RETURN(OpKernel * kernel, PlaceKernel<LinearKernel>(persistent, plan));
   if (const Status status =

@@ -3,6 +3,7 @@
 #ifndef EARSHOT_RUNTIME_OPS_OP_H_
 #define EARSHOT_RUNTIME_OPS_OP_H_
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <new>
@@ -44,7 +45,8 @@ struct OpSetup {
   size_t num_threads = 1;
   PackedWeights* packed_weights = nullptr;  // of the session; never null; Measure only asks it
 
-  WeightsFile weights_file;  // of the session
+  WeightsFile weights_file;   // of the session
+  bool ranks_nearly = false;  // SessionOptions::ranks_nearly
 };
 
 // Packed weights, persistent and at most: needed unless an earlier op has some with the same id.
@@ -55,7 +57,8 @@ struct PackedMemory {
 
 struct OpMemory {
   size_t persistent_bytes = 0;  // at most
-  size_t workspace_bytes = 0;   // exactly
+  size_t workspace_bytes = 0;   // exactly; of a run
+  size_t setup_bytes = 0;       // of workspace, for `create`
   std::array<PackedMemory, 2> packed = {};
 };
 
@@ -125,6 +128,7 @@ inline OpMemory MemoryWithDense(size_t kernel_bytes, size_t workspace_bytes,
                                 const FullyConnectedMemory& first, const FullyConnectedMemory& second = {}) {
   return {.persistent_bytes = AlignUp(kernel_bytes) + first.own_bytes + second.own_bytes,
           .workspace_bytes = workspace_bytes,
+          .setup_bytes = std::max(first.setup_bytes, second.setup_bytes),
           .packed = {{{first.packed_bytes, first.packed_id}, {second.packed_bytes, second.packed_id}}}};
 }
 // kInvalidModel unless every operand is f32.

@@ -119,13 +119,17 @@ Status ValidatePanels(const fb::Model& model, const fb::Method& method, const fb
 Status ValidateValue(const fb::Model& model, const fb::Method& method, const fb::Value& value) {
   if (static_cast<int>(value.dtype()) >= kNumDTypes) return Bad("it has an unknown element type");
   EARSHOT_ASSIGN_OR_RETURN(const ValueExtent shape, ShapeExtent(method, value));
+  const bool is_interface = value.kind() == fb::ValueKind::Input || value.kind() == fb::ValueKind::Output;
+  if (value.transient() && !is_interface) return Bad("it is transient, but neither input nor output");
   switch (value.kind()) {
     case fb::ValueKind::Activation:
       return ValidatePlanned(value, shape, model.memory_plan()->activation_bytes());
     case fb::ValueKind::Input:
     case fb::ValueKind::Output:
       if (value.name() == nullptr) return Bad("an input or output has no name");
-      return ValidatePlanned(value, shape, model.memory_plan()->io_bytes());
+      return ValidatePlanned(
+          value, shape,
+          value.transient() ? model.memory_plan()->activation_bytes() : model.memory_plan()->io_bytes());
     case fb::ValueKind::Constant: {
       if (!InRange(value.tensor(), model.tensors()->size()))
         return Bad("it has no tensor %d", value.tensor());

@@ -41,10 +41,15 @@ constexpr int64_t kWidenBytes = 4 << 20;
 constexpr int64_t kTasksPerThread = 4;
 // Rows of a part, at most: with 384 inputs each they fill a first-level cache.
 constexpr int64_t kTaskRows = 128;
+// Panels of a part, a multiple: kernels are at their best with so many.
+constexpr int64_t kTaskPanels = 4;
 
 // Larger int8 matrices (vocabularies) are packed in slices of about this size, so that the whole matrix and
 // its packed copy are never in memory at once.
 constexpr int64_t kInt8SliceBytes = 8 << 20;
+
+// Coarse weights are made and packed in slices of about this size.
+constexpr int64_t kCoarseSliceBytes = 4 << 20;
 
 int64_t RoundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -52,6 +57,7 @@ int64_t PartChannels(const FullyConnectedParams& params) {
   int64_t fit = params.out_channels;
   if (params.weight_dtype == DType::kF16) fit = kWidenBytes / (params.in_channels * 4);
   if (params.weight_dtype == DType::kI8) fit = kInt8SliceBytes / params.in_channels;
+  if (params.coarse != nullptr) fit = kCoarseSliceBytes / params.in_channels;
   if (fit >= params.out_channels) return params.out_channels;
   return std::min(params.out_channels, std::max(fit / kMaxChannelTile * kMaxChannelTile, kMaxChannelTile));
 }
@@ -73,6 +79,7 @@ Status FromXnnpack(xnn_status status, const char* what) {
 size_t PackedChannelBytes(const FullyConnectedParams& params) {
   const auto channels = static_cast<size_t>(RoundUp(params.in_channels, kMaxInputGroup));
   constexpr size_t kBiasSumAndScaleBytes = 12;
+  if (params.coarse != nullptr) return channels / 2 + kBiasSumAndScaleBytes;
   switch (params.weight_dtype) {
     case DType::kI8:
       return channels + kBiasSumAndScaleBytes;
@@ -95,9 +102,39 @@ struct Originals {
   const float* bias = nullptr;
 };
 
+// Bytes of the coarse weights of one part, before they are packed.
+size_t CoarseBytes(const FullyConnectedParams& params, int64_t out_channels) {
+  return AlignUp(static_cast<size_t>(out_channels * params.in_channels));
+}
+
+// Coarse weights of one part, a byte each, and their scales, made in the workspace.
+Originals CoarseOriginals(const FullyConnectedParams& params, int64_t out_begin, int64_t out_channels,
+                          std::span<std::byte> workspace) {
+  const int64_t k = params.in_channels;
+  auto* coarse = ElementsAt<int8_t>(workspace.data());
+  auto* scales = ElementsAt<float>(workspace.data() + CoarseBytes(params, out_channels));
+  const int8_t* values = ElementsAt<int8_t>(params.weights) + out_begin * k;
+  CoarsenWeights({.values = {values, out_channels, k, k}, .scales = ElementsAt<float>(params.scales) + out_begin},
+                 *params.coarse, coarse, scales);
+  return {coarse, scales, nullptr};
+}
+
+// Two of them a byte, in their place, as XNNPACK wants them.
+void PackNibbles(const FullyConnectedParams& params, int64_t out_channels, std::span<std::byte> workspace) {
+  const auto bytes = static_cast<size_t>(out_channels * params.in_channels / 2);
+  const auto* coarse = ElementsAt<int8_t>(workspace.data());
+  const auto nibble = [coarse](size_t i) { return static_cast<uint32_t>(coarse[i] + kInt4ZeroPoint); };
+  for (size_t i = 0; i < bytes; ++i)
+    workspace[i] = static_cast<std::byte>(nibble(2 * i) | nibble(2 * i + 1) << 4);
+}
+
 // The originals of one part; f16 weights are widened into the workspace.
 Originals OriginalsOf(const FullyConnectedParams& params, size_t out_begin, size_t out_channels,
                       std::span<std::byte> workspace) {
+  if (params.coarse != nullptr) {
+    return CoarseOriginals(params, static_cast<int64_t>(out_begin), static_cast<int64_t>(out_channels),
+                           workspace);
+  }
   const auto k = static_cast<size_t>(params.in_channels);
   Originals originals = {params.weights, params.scales,
                          params.bias == nullptr ? nullptr : params.bias + out_begin};
@@ -139,7 +176,8 @@ PackedMatrixKey KeyOf(const FullyConnectedParams& params, const PackedWeights& p
           .bias = params.bias == nullptr ? PackedMatrixKey::kNoBias : packed.PlaceOf(params.bias),
           .out_begin = static_cast<uint32_t>(out_begin),
           .out_channels = static_cast<uint32_t>(out_channels),
-          .in_channels = static_cast<uint32_t>(params.in_channels)};
+          .in_channels = static_cast<uint32_t>(params.in_channels),
+          .form = params.coarse != nullptr ? 1u : 0u};
 }
 
 xnn_status CreateOperator(const FullyConnectedParams& params, size_t out_channels, const Originals& originals,
@@ -147,6 +185,11 @@ xnn_status CreateOperator(const FullyConnectedParams& params, size_t out_channel
   const PackingScope scope(packing);
   const auto k = static_cast<size_t>(params.in_channels);
   const auto out_stride = static_cast<size_t>(params.out_stride);
+  if (params.coarse != nullptr) {
+    return xnn_create_fully_connected_nc_qd8_f32_qc4w(
+        k, out_channels, k, out_stride, kInt4ZeroPoint, static_cast<const float*>(originals.scales),
+        originals.weights, originals.bias, -kUnbounded, kUnbounded, 0, nullptr, WeightsProvider(), op);
+  }
   switch (params.weight_dtype) {
     case DType::kF32:
     case DType::kF16:
@@ -168,6 +211,20 @@ xnn_status CreateOperator(const FullyConnectedParams& params, size_t out_channel
       break;
   }
   return xnn_status_unsupported_parameter;
+}
+
+// How operators of a kind are run.
+struct QuantizedOperator {
+  xnn_status (*reshape)(xnn_operator* op, size_t rows, pthreadpool* pool);
+  xnn_status (*setup)(xnn_operator* op, const int8_t* in, float* out, const xnn_quantization_params* parameters);
+};
+
+QuantizedOperator KindOf(const FullyConnectedParams& params) {
+  if (params.coarse != nullptr)
+    return {xnn_reshape_fully_connected_nc_qd8_f32_qc4w, xnn_setup_fully_connected_nc_qd8_f32_qc4w};
+  if (params.weight_dtype == DType::kI8)
+    return {xnn_reshape_fully_connected_nc_qd8_f32_qc8w, xnn_setup_fully_connected_nc_qd8_f32_qc8w};
+  return {xnn_reshape_fully_connected_nc_qd8_f32_qb4w, xnn_setup_fully_connected_nc_qd8_f32_qb4w};
 }
 
 Status CheckPackedSize(size_t stored_bytes, size_t needed_bytes) {
@@ -194,7 +251,8 @@ FullyConnectedMemory FullyConnected::Measure(const FullyConnectedParams& params,
                                              const PackedWeights& packed) {
   const auto parts = static_cast<size_t>(NumParts(params));
   FullyConnectedMemory memory = {.own_bytes = AlignUp(parts * sizeof(Part)) +
-                                              (parts + 1) * (kOperatorBytes + kArenaAlignment)};
+                                              (parts + 1) * (kOperatorBytes + kArenaAlignment),
+                                 .setup_bytes = SetupBytes(params)};
   const PackedMatrixKey first = KeyOf(params, packed, 0, PartChannels(params));
   if (packed.IsInFile(first)) return memory;
   memory.packed_bytes = PackedBytesBound(params) + parts * PackedWeights::kListBytes;
@@ -207,14 +265,20 @@ size_t FullyConnected::PersistentBytesBound(const FullyConnectedParams& params) 
   return memory.own_bytes + memory.packed_bytes;
 }
 
+size_t FullyConnected::SetupBytes(const FullyConnectedParams& params) {
+  const int64_t part = PartChannels(params);
+  if (params.weight_dtype == DType::kF16) return AlignUp(static_cast<size_t>(part * params.in_channels) * 4);
+  const size_t stand_in_bytes = AlignUp(ScalesBytes(params));
+  if (params.coarse == nullptr) return stand_in_bytes;
+  const size_t made_bytes = CoarseBytes(params, part) + AlignUp(static_cast<size_t>(part) * sizeof(float));
+  return std::max(stand_in_bytes, made_bytes);
+}
+
 size_t FullyConnected::WorkspaceBytes(const FullyConnectedParams& params) {
-  if (params.weight_dtype == DType::kF16)
-    return AlignUp(static_cast<size_t>(PartChannels(params) * params.in_channels) * 4);
   if (!IsQuantized(params.weight_dtype)) return 0;
   const auto rows = static_cast<size_t>(params.max_rows);
-  return std::max(AlignUp(ScalesBytes(params)),  // of the stand-in
-                  AlignUp(rows * static_cast<size_t>(params.in_channels) + XNN_EXTRA_BYTES) +
-                      AlignUp((rows + kExtraParameters) * sizeof(xnn_quantization_params)));
+  return AlignUp(rows * static_cast<size_t>(params.in_channels) + XNN_EXTRA_BYTES) +
+         AlignUp((rows + kExtraParameters) * sizeof(xnn_quantization_params));
 }
 
 FullyConnected::Quantized FullyConnected::QuantizedIn(std::span<std::byte> workspace) const {
@@ -232,7 +296,8 @@ FullyConnected::~FullyConnected() {
 Status FullyConnected::Create(const FullyConnectedParams& params, Arena& persistent,
                               std::span<std::byte> workspace, PackedWeights* packed) {
   params_ = params;
-  if (params.weight_dtype == DType::kI8) int8_kernel_ = kernels::DenseInt8KernelOfCpu();
+  if (params.weight_dtype == DType::kI8)
+    int8_kernel_ = kernels::DenseInt8KernelOfCpu(params.coarse != nullptr ? 4 : 8);
   const XnnpackArenaScope scope(persistent);
   const auto num_parts = static_cast<size_t>(NumParts(params));
   Part* parts = persistent.AllocateArray<Part>(num_parts);
@@ -280,6 +345,7 @@ Status FullyConnected::PackPart(const PartSetup& setup, Part& part,
   const Originals originals =
       OriginalsOf(params_, static_cast<size_t>(part.out_begin), channels, setup.workspace);
   if (int8_kernel_.multiply == nullptr) {
+    if (params_.coarse != nullptr) PackNibbles(params_, part.out_channels, setup.workspace);
     Packing packing = {.arena = &setup.persistent};
     EARSHOT_RETURN_IF_ERROR(
         FromXnnpack(CreateOperator(params_, channels, originals, packing, &part.op), "create a dense layer"));
@@ -363,16 +429,11 @@ Status FullyConnected::QuantizeRows(Matrix<const float> in, const Quantized& qua
 Status FullyConnected::RunQuantized(const Quantized& quantized, int64_t rows, Matrix<float> out,
                                     const ThreadPool& pool) {
   const auto m = static_cast<size_t>(rows);
-  const bool int8 = params_.weight_dtype == DType::kI8;
+  const QuantizedOperator kind = KindOf(params_);
   for (const Part& part : parts_) {
-    float* to = out.data + part.out_begin;
-    xnn_status status = int8 ? xnn_reshape_fully_connected_nc_qd8_f32_qc8w(part.op, m, pool.native())
-                             : xnn_reshape_fully_connected_nc_qd8_f32_qb4w(part.op, m, pool.native());
-    if (status == xnn_status_success) {
-      status =
-          int8 ? xnn_setup_fully_connected_nc_qd8_f32_qc8w(part.op, quantized.rows, to, quantized.parameters)
-               : xnn_setup_fully_connected_nc_qd8_f32_qb4w(part.op, quantized.rows, to, quantized.parameters);
-    }
+    xnn_status status = kind.reshape(part.op, m, pool.native());
+    if (status == xnn_status_success)
+      status = kind.setup(part.op, quantized.rows, out.data + part.out_begin, quantized.parameters);
     if (status == xnn_status_success) status = xnn_run_operator(part.op, pool.native());
     EARSHOT_RETURN_IF_ERROR(FromXnnpack(status, "run a dense layer"));
   }
@@ -385,24 +446,24 @@ void FullyConnected::RunPanels(const Quantized& quantized, Matrix<float> out, co
                 offsetof(kernels::RowQuantization, scale) == offsetof(xnn_quantization_params, scale));
   const auto* quantization =
       static_cast<const kernels::RowQuantization*>(static_cast<const void*>(quantized.parameters));
-  const int64_t k = params_.in_channels, outputs = int8_kernel_.layout.panel;
+  const int64_t k = params_.in_channels, outputs = int8_kernel_.layout.panel * kTaskPanels;
   const size_t panel_bytes = kernels::DenseInt8PanelBytes(int8_kernel_.layout, k);
   const int64_t row_blocks = (out.rows + kTaskRows - 1) / kTaskRows;
   const int64_t wanted_tasks = static_cast<int64_t>(pool.num_threads()) * kTasksPerThread;
   for (const Part& part : parts_) {
-    const int64_t panels = (part.out_channels + outputs - 1) / outputs;
-    const int64_t column_blocks = std::min(panels, (wanted_tasks + row_blocks - 1) / row_blocks);
+    const int64_t groups = (part.out_channels + outputs - 1) / outputs;
+    const int64_t column_blocks = std::min(groups, (wanted_tasks + row_blocks - 1) / row_blocks);
     pool.ParallelFor(static_cast<size_t>(row_blocks * column_blocks), [&](size_t task, size_t) {
       const int64_t row = static_cast<int64_t>(task) / column_blocks * kTaskRows;
       const int64_t block = static_cast<int64_t>(task) % column_blocks;
       const int64_t rows = std::min(kTaskRows, out.rows - row);
-      const int64_t first = panels * block / column_blocks;
+      const int64_t first = groups * block / column_blocks;
       const int64_t begin = first * outputs;
-      const int64_t end = std::min(panels * (block + 1) / column_blocks * outputs, part.out_channels);
+      const int64_t end = std::min(groups * (block + 1) / column_blocks * outputs, part.out_channels);
       int8_kernel_.multiply({.layout = int8_kernel_.layout,
                              .in = {quantized.rows + row * k, rows, k, k},
                              .quantization = quantization + row,
-                             .panels = part.panels + static_cast<size_t>(first) * panel_bytes,
+                             .panels = part.panels + static_cast<size_t>(first * kTaskPanels) * panel_bytes,
                              .out = out.Rows(row, rows).Columns(part.out_begin + begin, end - begin)});
     });
   }

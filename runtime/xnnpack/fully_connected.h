@@ -16,6 +16,7 @@
 #include "runtime/core/weights_file.h"
 #include "runtime/kernels/dense_int8.h"
 #include "runtime/memory/arena.h"
+#include "runtime/xnnpack/coarse_weights.h"
 #include "runtime/xnnpack/packed_weights.h"
 
 struct xnn_operator;
@@ -32,6 +33,9 @@ struct FullyConnectedParams {
   const std::byte* weights = nullptr;  // [N, K] in the layout of DType; only read by Create
   const std::byte* scales = nullptr;   // kI8: f32 [N]; kI4: bf16 [N, K / 32]; only read by Create
   const float* bias = nullptr;         // [N] or nullptr; only read by Create
+  // kI8 without bias, K even: multiply by the leading 4 bits of the weights (coarse_weights.h). The input holds
+  // x * deviation; x . mean is left to the caller. Only read by Create.
+  const CoarseColumns* coarse = nullptr;
   WeightsFile weights_file;            // told of weights that Create has packed
 };
 
@@ -40,6 +44,7 @@ struct FullyConnectedMemory {
   size_t own_bytes = 0;
   size_t packed_bytes = 0;  // more, unless a layer with the same packed_id was created before
   uint64_t packed_id = 0;
+  size_t setup_bytes = 0;  // of workspace, for Create
 };
 
 // Lives in an arena: XNNPACK's operators and packed weights too. Not copyable (the operators have one owner).
@@ -49,7 +54,9 @@ class FullyConnected {
   static FullyConnectedMemory Measure(const FullyConnectedParams& params, const PackedWeights& packed);
   // Persistent bytes of a layer by itself.
   static size_t PersistentBytesBound(const FullyConnectedParams& params);
-  // Workspace that Create and Run need, 64-byte aligned.
+  // Workspace that Create needs, 64-byte aligned.
+  static size_t SetupBytes(const FullyConnectedParams& params);
+  // Workspace that Run needs, 64-byte aligned.
   static size_t WorkspaceBytes(const FullyConnectedParams& params);
 
   FullyConnected() = default;

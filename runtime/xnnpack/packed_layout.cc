@@ -44,7 +44,9 @@ struct Sample {
   std::array<uint16_t, kMaxWeights / kI4BlockElems> bfloat16_scales;
 };
 
-Status AddLayer(const Sample& sample, DType dtype, int64_t out_channels, Xxh64& hash) {
+// coarse: of the leading 4 bits, or nullptr.
+Status AddLayer(const Sample& sample, DType dtype, const CoarseColumns* coarse, int64_t out_channels,
+                Xxh64& hash) {
   alignas(kArenaAlignment) std::array<std::byte, 48 << 10> memory;
   Arena arena(memory);
   FullyConnectedParams params = {.weight_dtype = dtype,
@@ -55,10 +57,11 @@ Status AddLayer(const Sample& sample, DType dtype, int64_t out_channels, Xxh64& 
                                  .max_rows = 1,
                                  .weights = static_cast<const std::byte*>(sample.WeightsOf(dtype)),
                                  .scales = static_cast<const std::byte*>(sample.ScalesOf(dtype)),
-                                 .bias = sample.bias.data()};
+                                 .bias = coarse != nullptr ? nullptr : sample.bias.data(),
+                                 .coarse = coarse};
   PackedWeights packed;
   FullyConnected layer;
-  const size_t workspace_bytes = FullyConnected::WorkspaceBytes(params);
+  const size_t workspace_bytes = FullyConnected::SetupBytes(params);
   auto* workspace = static_cast<std::byte*>(arena.Allocate(workspace_bytes));
   EARSHOT_RETURN_IF_ERROR(layer.Create(params, arena, {workspace, workspace_bytes}, &packed));
   packed.ForEachAdded(
@@ -74,8 +77,11 @@ Result<uint64_t> FindLayoutId() {
   const Sample sample;
   for (const DType dtype : {DType::kF32, DType::kI8, DType::kI4}) {
     for (const int64_t out_channels : kOutChannels)
-      EARSHOT_RETURN_IF_ERROR(AddLayer(sample, dtype, out_channels, hash));
+      EARSHOT_RETURN_IF_ERROR(AddLayer(sample, dtype, nullptr, out_channels, hash));
   }
+  const CoarseColumns columns = {.mean = sample.bias.data(), .inverse = sample.scales.data()};
+  for (const int64_t out_channels : kOutChannels)
+    EARSHOT_RETURN_IF_ERROR(AddLayer(sample, DType::kI8, &columns, out_channels, hash));
   return hash.Digest();
 }
 

@@ -30,7 +30,7 @@ struct PackedMatrixKey {
   uint32_t out_begin = 0;     // first output channel; a matrix may be packed in parts
   uint32_t out_channels = 0;  // N of the part
   uint32_t in_channels = 0;   // K
-  uint32_t reserved = 0;
+  uint32_t form = 0;          // 0: the whole weights; 1: their leading bits (coarse_weights.h)
 
   bool operator==(const PackedMatrixKey&) const = default;
 };

@@ -129,7 +129,7 @@ void Bench(const Shape& shape, const kernels::DenseInt8Kernel& kernel, int runs)
 }
 
 int Main(int argc, char** argv) {
-  const kernels::DenseInt8Kernel kernel = kernels::DenseInt8KernelOfCpu();
+  const kernels::DenseInt8Kernel kernel = kernels::DenseInt8KernelOfCpu(8);
   if (kernel.multiply == nullptr || xnn_initialize(nullptr) != xnn_status_success) {
     std::printf("XNNPACK's kernels serve this CPU\n");
     return 0;

@@ -30,11 +30,13 @@ bool Same(const ir::Symbol& a, const ir::Symbol& b) {
 bool Same(const ir::Value& a, const ir::Value& b) {
   return a.name == b.name && a.kind == b.kind && a.dtype == b.dtype && a.rows == b.rows && a.cols == b.cols &&
          a.offset_bytes == b.offset_bytes && a.tensor == b.tensor && a.state == b.state && a.base == b.base &&
-         a.row_begin == b.row_begin && a.col_begin == b.col_begin;
+         a.row_begin == b.row_begin && a.col_begin == b.col_begin && a.is_transient == b.is_transient;
 }
 
 struct SameAttributes {
-  bool operator()(const ir::Linear& a, const ir::Linear& b) const { return a.activation == b.activation; }
+  bool operator()(const ir::Linear& a, const ir::Linear& b) const {
+    return a.activation == b.activation && a.is_ranked == b.is_ranked && a.ranked_begin == b.ranked_begin;
+  }
   bool operator()(const ir::Conv1d& a, const ir::Conv1d& b) const {
     return a.kernel == b.kernel && a.stride == b.stride && a.padding == b.padding &&
            a.activation == b.activation;
