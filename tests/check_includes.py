@@ -51,7 +51,7 @@ SHARED_BY_FAMILIES = {"common", "loops", "blocks"}
 
 # Libraries that few modules wrap for all others. Highway wants its own headers in quotes.
 WRAPPED_HEADERS = {
-    re.compile(r"xnnpack\.h"): ["runtime/xnnpack"],
+    re.compile(r"xnnpack\.h"): ["runtime/xnnpack", "tests/bench"],
     re.compile(r"miniaudio\.h"): ["platform/audio"],
     re.compile(r"hwy/.*"): ["runtime/kernels", "runtime/attention", "tests"],
 }

@@ -61,11 +61,10 @@ flatbuffers::Offset<fb::State> ProgramBuilder::AddState(const ir::State& state) 
 flatbuffers::Offset<fb::Value> ProgramBuilder::AddValue(const ir::Value& value) {
   const bool is_view = value.kind == ir::ValueKind::kView;
   const fb::Dim rows = ToDim(value.rows), cols = ToDim(value.cols), row_begin = ToDim(value.row_begin);
-  return fb::CreateValue(builder_, Text(value.name), ToFb(value.kind), ToFb(value.dtype), &rows, &cols,
-                         value.offset_bytes, value.tensor, value.state, value.base,
-                         is_view ? &row_begin : nullptr,
-                         Narrow<uint32_t>(is_view ? value.col_begin : 0, "the first column of a view"),
-                         value.is_transient);
+  return fb::CreateValue(
+      builder_, Text(value.name), ToFb(value.kind), ToFb(value.dtype), &rows, &cols, value.offset_bytes,
+      value.tensor, value.state, value.base, is_view ? &row_begin : nullptr,
+      Narrow<uint32_t>(is_view ? value.col_begin : 0, "the first column of a view"), value.is_transient);
 }
 
 std::pair<fb::OpAttributes, flatbuffers::Offset<void>> ProgramBuilder::AddAttributes(

@@ -25,7 +25,8 @@ bool IsF32(const ir::Method& method, int value) {
 int TryFuse(ir::Method& method, const std::vector<ValueUses>& uses, size_t index) {
   ir::Op& narrow = method.ops[index];
   const ir::Linear* second = BiasedLinear(narrow);
-  if (second == nullptr || second->activation != ir::Activation::kNone || second->is_ranked || !IsF32(method, narrow.outputs[0]))
+  if (second == nullptr || second->activation != ir::Activation::kNone || second->is_ranked ||
+      !IsF32(method, narrow.outputs[0]))
     return ir::kNone;
   const int hidden = narrow.inputs[0];
   const ValueUses& hidden_uses = uses[static_cast<size_t>(hidden)];

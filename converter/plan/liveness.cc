@@ -95,7 +95,8 @@ std::vector<Buffer> MakeBuffers(const ir::Method& method) {
         {LargestBytes(method, ValueAt(method, value)), lifetimes[static_cast<size_t>(value)], {value}, 0});
   };
   for (int value = 0; value < static_cast<int>(method.values.size()); ++value) {
-    if (ValueAt(method, value).is_transient && ValueAt(method, value).kind == ir::ValueKind::kInput) add(value);
+    if (ValueAt(method, value).is_transient && ValueAt(method, value).kind == ir::ValueKind::kInput)
+      add(value);
   }
   for (int i = 0; i < static_cast<int>(method.ops.size()); ++i) {
     for (const int output : method.ops[static_cast<size_t>(i)].outputs) {

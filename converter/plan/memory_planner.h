@@ -16,8 +16,8 @@ constexpr uint64_t kReadableTailBytes = 64;
 // graph.memory_plan. Sizes are those at the largest values of the symbols.
 //
 // States lie one after the other; so do the inputs and outputs of all methods, for a caller may hold them all
-// at once, but for transient ones. These lie among the activations. Activations of all methods share one arena:
-// methods run one at a time and leave nothing behind but states and outputs.
+// at once, but for transient ones. These lie among the activations. Activations of all methods share one
+// arena: methods run one at a time and leave nothing behind but states and outputs.
 //
 // Errors: kUnsupported where sizes do not fit the format.
 Status PlanMemory(ir::Graph& graph);

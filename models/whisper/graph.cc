@@ -82,18 +82,16 @@ class Encoder {
   void Build(const Caches& caches) {
     const int frames = method_.AddSymbol("frames", config_.max_audio_frames);
     frames_ = ir::Dim::Of(frames);
-    const int mel = method_.AddInput(
-        {.name = "mel",
-         .rows = ir::Dim::Of(frames, 2),
-         .cols = ir::Dim::Fixed(config_.num_mels),
-         .is_transient = true});
+    const int mel = method_.AddInput({.name = "mel",
+                                      .rows = ir::Dim::Of(frames, 2),
+                                      .cols = ir::Dim::Fixed(config_.num_mels),
+                                      .is_transient = true});
     int x = AddPositions(Convolve(mel));
     for (int64_t layer = 0; layer < config_.encoder_layers; ++layer) x = Block(layer, x);
-    const int output =
-        method_.AddOutput({.name = "encoder_output",
-                           .rows = frames_,
-                           .cols = ir::Dim::Fixed(config_.width),
-                           .is_transient = true});
+    const int output = method_.AddOutput({.name = "encoder_output",
+                                          .rows = frames_,
+                                          .cols = ir::Dim::Fixed(config_.width),
+                                          .is_transient = true});
     layers_.LayerNormInto({"encoder.norm", "model.encoder.layer_norm"}, x, output);
     for (int64_t layer = 0; layer < config_.decoder_layers; ++layer) {
       FillCrossCache(layer, output, caches.cross[static_cast<size_t>(layer)]);

@@ -30,9 +30,10 @@ void AddPackedWeightsOption(CLI::App& command, std::string& choice) {
 }
 
 void AddExactLogitsOption(CLI::App& command, bool& exact) {
-  command.add_flag("--exact-logits", exact,
-                   "compute the logits of all tokens exactly, not only of those that can be chosen; takes more "
-                   "time and memory");
+  command.add_flag(
+      "--exact-logits", exact,
+      "compute the logits of all tokens exactly, not only of those that can be chosen; takes more "
+      "time and memory");
 }
 
 void AddTraceOption(CLI::App& command, std::string& path) {

@@ -174,8 +174,9 @@ Result<int> Evaluate(const Options& options) {
   }
   EARSHOT_ASSIGN_OR_RETURN(const Scorer scorer, MakeScorer(options));
   EARSHOT_ASSIGN_OR_RETURN(Files files, OpenFiles(options));
-  EARSHOT_ASSIGN_OR_RETURN(LoadedModel model,
-                           LoadedModel::Load(options.model, {options.num_threads, options.packed_weights, options.exact_logits}));
+  EARSHOT_ASSIGN_OR_RETURN(
+      LoadedModel model,
+      LoadedModel::Load(options.model, {options.num_threads, options.packed_weights, options.exact_logits}));
   MakeRoomFor(options.decoding.options, model);
   EARSHOT_ASSIGN_OR_RETURN(const std::unique_ptr<SpeechModel> speech_model, CreateSpeechModel(model));
   EARSHOT_ASSIGN_OR_RETURN(const std::vector<ManifestClip> clips,
@@ -207,8 +208,9 @@ Result<int> EvaluatePairs(const Options& options) {
     return kExitUsage;
   }
   EARSHOT_ASSIGN_OR_RETURN(Files files, OpenFiles(options));
-  EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model,
-                           LoadedModel::Load(options.model, {options.num_threads, options.packed_weights, true}));
+  EARSHOT_ASSIGN_OR_RETURN(
+      const LoadedModel model,
+      LoadedModel::Load(options.model, {options.num_threads, options.packed_weights, true}));
   EARSHOT_ASSIGN_OR_RETURN(const std::unique_ptr<SequenceModel> sequences, SequenceModel::Create(model));
   const auto evaluation = EvaluateSequences(*sequences, pairs);
   if (!evaluation.ok()) return evaluation.status().WithContext("%s", options.pairs.c_str());

@@ -56,8 +56,9 @@ Status RunFiles(const RunOptions& options, const std::function<Status(ModelRun&)
     CLI::detail::lexical_cast(setting.substr(separator + 1), request.settings[setting.substr(0, separator)]);
   }
   EARSHOT_ASSIGN_OR_RETURN(request.inputs, ReadTensorFile(options.input));
-  EARSHOT_ASSIGN_OR_RETURN(const LoadedModel model,
-                           LoadedModel::Load(options.model, {.num_threads = options.num_threads, .exact_logits = true}));
+  EARSHOT_ASSIGN_OR_RETURN(
+      const LoadedModel model,
+      LoadedModel::Load(options.model, {.num_threads = options.num_threads, .exact_logits = true}));
   EARSHOT_ASSIGN_OR_RETURN(ModelRun run, ModelRun::Create(model, request));
   EARSHOT_RETURN_IF_ERROR(execute(run));
   EARSHOT_ASSIGN_OR_RETURN(const Tensors results, run.Results());

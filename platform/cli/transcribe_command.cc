@@ -204,7 +204,8 @@ int Run(Options& options) {
     if (const Status status = PrepareOutputDirectory(options.outputs.directory); !status.ok())
       return Fail(status, kExitFailure);
   }
-  auto model = LoadedModel::Load(options.outputs.model, {options.num_threads, options.packed_weights, options.exact_logits});
+  auto model = LoadedModel::Load(options.outputs.model,
+                                 {options.num_threads, options.packed_weights, options.exact_logits});
   if (!model.ok()) return Fail(model.status(), kExitFailure);
   return RunModel(model.value(), options);
 }

@@ -76,15 +76,14 @@ Status MappedFile::Read(std::span<const std::byte> part, std::byte* target) cons
 }
 
 WeightsFile MappedFile::AsWeightsFile() const {
-  return {.context = const_cast<MappedFile*>(this),
-          .release =
-              [](void* context, std::span<const std::byte> part) {
-                static_cast<const MappedFile*>(context)->Release(part);
-              },
-          .read =
-              [](void* context, std::span<const std::byte> part, std::byte* target) {
-                return static_cast<const MappedFile*>(context)->Read(part, target);
-              }};
+  return {
+      .context = const_cast<MappedFile*>(this),
+      .release =
+          [](void* context, std::span<const std::byte> part) {
+            static_cast<const MappedFile*>(context)->Release(part);
+          },
+      .read = [](void* context, std::span<const std::byte> part,
+                 std::byte* target) { return static_cast<const MappedFile*>(context)->Read(part, target); }};
 }
 
 }  // namespace earshot

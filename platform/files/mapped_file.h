@@ -28,8 +28,8 @@ class MappedFile {
   // file. `part` lies within bytes(). Never fails: at worst the memory stays resident.
   void Release(std::span<const std::byte> part) const;
 
-  // Copies `part`, which lies within bytes(), through the file: no page of the mapping becomes resident. Never
-  // allocates. Errors: kIo if the file cannot be read any more, or has become shorter.
+  // Copies `part`, which lies within bytes(), through the file: no page of the mapping becomes resident.
+  // Never allocates. Errors: kIo if the file cannot be read any more, or has become shorter.
   Status Read(std::span<const std::byte> part, std::byte* target) const;
 
   // Release and Read for a session, which the mapping must outlive and not be moved in the meantime.

@@ -22,8 +22,8 @@ static_assert(sizeof(TileConfig) == 64);
 
 constexpr size_t kMaxRows = 16;
 
-// For 1 row, 2 rows, ... In constant memory, since GCC takes the intrinsic for one that reads eight bytes, and
-// drops what was just written to the others.
+// For 1 row, 2 rows, ... In constant memory, since GCC takes the intrinsic for one that reads eight bytes,
+// and drops what was just written to the others.
 constexpr std::array<TileConfig, kMaxRows> MakeConfigs() {
   std::array<TileConfig, kMaxRows> configs;
   for (size_t i = 0; i < kMaxRows; ++i) {

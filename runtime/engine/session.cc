@@ -371,12 +371,13 @@ Result<MemoryRequirements> Session::Measure(const Program& program, const Sessio
   // While ops are made they have the memory of activations, too.
   const size_t activation_bytes = AlignUp(BlockBytes(plan.activation_bytes()));
   const size_t setup_bytes = sum.setup_bytes - std::min(sum.setup_bytes, activation_bytes);
-  return MemoryRequirements{.weights_bytes = program.file().size(),
-                            .packed_file_bytes = options.packed_weights.file().size(),
-                            .persistent_bytes = persistent.required_bytes(),
-                            .activation_bytes = activation_bytes,
-                            .workspace_bytes = std::max(sum.workspace_bytes, setup_bytes) + kReadableTailBytes,
-                            .io_bytes = AlignUp(BlockBytes(plan.io_bytes()))};
+  return MemoryRequirements{
+      .weights_bytes = program.file().size(),
+      .packed_file_bytes = options.packed_weights.file().size(),
+      .persistent_bytes = persistent.required_bytes(),
+      .activation_bytes = activation_bytes,
+      .workspace_bytes = std::max(sum.workspace_bytes, setup_bytes) + kReadableTailBytes,
+      .io_bytes = AlignUp(BlockBytes(plan.io_bytes()))};
 }
 
 Result<Session> Session::Create(const Program& program, Arena& arena, const SessionOptions& options) {

@@ -1,5 +1,5 @@
-// Compiled for 64-bit x86 only: dense layers with weights of 4 bits by AVX-512 VNNI. What is stored has no sign, as the
-// instruction wants its first operand, so that the rows stay as they are:
+// Compiled for 64-bit x86 only: dense layers with weights of 4 bits by AVX-512 VNNI. What is stored has no
+// sign, as the instruction wants its first operand, so that the rows stay as they are:
 //   sum (w - 8) (x - zero_point) = sum w x - zero_point sum w - 8 sum (x - zero_point).
 #include <immintrin.h>
 
@@ -36,7 +36,8 @@ int32_t ShiftOf(const DenseInt8Job& job, int64_t row) {
 // kCount rows from `row` on by kWide panels from `first` on.
 template <size_t kCount, size_t kWide>
 __attribute__((target("avx512f,avx512bw,avx512vnni"))) void MultiplyInt4BlockAvx512(const DenseInt8Job& job,
-                                                                               int64_t row, int64_t first) {
+                                                                                    int64_t row,
+                                                                                    int64_t first) {
   const size_t panel_bytes = DenseInt8PanelBytes(kX86Int4Layout, job.in.cols);
   const int8_t* weights = ColumnsOfPanelAvx512(job, panel_bytes, first).panel.weights;
   const __m512i low_nibbles = _mm512_set1_epi8(15);

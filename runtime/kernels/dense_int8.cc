@@ -92,8 +92,8 @@ int32_t WeightAt(const DenseInt8Layout& layout, const DenseInt8Panel& panel, int
 }  // namespace
 
 size_t DenseInt8PanelBytes(const DenseInt8Layout& layout, int64_t in_channels) {
-  return static_cast<size_t>(layout.panel *
-                             (kHeadBytes + DenseInt8Steps(layout, in_channels) * layout.step * layout.weight_bits / 8));
+  return static_cast<size_t>(layout.panel * (kHeadBytes + DenseInt8Steps(layout, in_channels) * layout.step *
+                                                              layout.weight_bits / 8));
 }
 
 size_t PackedDenseInt8Bytes(const DenseInt8Layout& layout, int64_t out_channels, int64_t in_channels) {

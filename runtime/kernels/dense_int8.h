@@ -2,15 +2,16 @@
 //
 // ARM cores without dot products (Cortex-A53, A72, A7). Eight bits are multiplied to sixteen, two products of
 // which fit there, and widened to 32 while they are added in pairs: three instructions for sixteen
-// multiply-adds. XNNPACK's kernel does the same with one column a lane, which takes a shuffle for each of them
-// and holds two rows only. Here the lanes of a sum are inputs of one column, added up at the end.
+// multiply-adds. XNNPACK's kernel does the same with one column a lane, which takes a shuffle for each of
+// them and holds two rows only. Here the lanes of a sum are inputs of one column, added up at the end.
 //
 // x86 with AVX-512 VNNI. Few rows wait for their weights, which are read here as fast as memory gives them:
 // four panels at once, each one after the other from its first byte to its last. Many rows take tiles where
-// there is AMX, two by two, so that each tile that is loaded serves two products; XNNPACK loads five for four.
+// there is AMX, two by two, so that each tile that is loaded serves two products; XNNPACK loads five for
+// four.
 //
-// Weights may have 4 bits instead (coarse_weights.h): on x86 in place of XNNPACK's per-channel int4, whose kernel for
-// AMX GCC 12 miscompiles (it reads tiles from memory whose writing the compiler drops).
+// Weights may have 4 bits instead (coarse_weights.h): on x86 in place of XNNPACK's per-channel int4, whose
+// kernel for AMX GCC 12 miscompiles (it reads tiles from memory whose writing the compiler drops).
 //
 // Letters: M rows, K inputs, N outputs of a layer.
 #ifndef EARSHOT_RUNTIME_KERNELS_DENSE_INT8_H_

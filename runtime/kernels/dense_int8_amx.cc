@@ -1,7 +1,7 @@
-// Compiled for 64-bit x86 only: dense layers by AMX. A block is up to 32 rows by four panels. Where it has two
-// tiles of rows, two panels are multiplied at a time, so that a tile that is loaded serves two products: tiles 0
-// to 3 hold sums, 4 and 5 rows, 6 and 7 weights. With one tile of rows, four panels: 4 holds the rows, 5 to 7
-// take turns with weights.
+// Compiled for 64-bit x86 only: dense layers by AMX. A block is up to 32 rows by four panels. Where it has
+// two tiles of rows, two panels are multiplied at a time, so that a tile that is loaded serves two products:
+// tiles 0 to 3 hold sums, 4 and 5 rows, 6 and 7 weights. With one tile of rows, four panels: 4 holds the
+// rows, 5 to 7 take turns with weights.
 #include <immintrin.h>
 
 #include <algorithm>
@@ -103,7 +103,7 @@ struct BlockOfRows {
 // kWide panels from `first` on: four, or one.
 template <int64_t kWide>
 __attribute__((target("avx512f"))) void MultiplyBlockAmx(const DenseInt8Job& job, const BlockOfRows& rows,
-                                                        int64_t first) {
+                                                         int64_t first) {
   const size_t panel_bytes = DenseInt8PanelBytes(kX86Layout, job.in.cols);
   const Tiles tiles = {.rows = job.in.Row(rows.begin),
                        .row_stride = static_cast<size_t>(job.in.stride),

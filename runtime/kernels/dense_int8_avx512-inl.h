@@ -28,14 +28,13 @@ inline PanelColumnsAvx512 ColumnsOfPanelAvx512(const DenseInt8Job& job, size_t p
 }
 
 // Sums of products with bytes around `zero_point`, to row `row` of the result.
-__attribute__((target("avx512f"), always_inline)) inline void StoreRowAvx512(const DenseInt8Job& job,
-                                                                             const PanelColumnsAvx512& columns,
-                                                                             int64_t row, __m512i sums,
-                                                                             int32_t zero_point) {
+__attribute__((target("avx512f"), always_inline)) inline void StoreRowAvx512(
+    const DenseInt8Job& job, const PanelColumnsAvx512& columns, int64_t row, __m512i sums,
+    int32_t zero_point) {
   const DenseInt8Panel& panel = columns.panel;
   const __m512i shift = _mm512_mullo_epi32(_mm512_loadu_si512(panel.sums), _mm512_set1_epi32(zero_point));
-  const __m512 scaled =
-      _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(sums, shift)), _mm512_set1_ps(job.quantization[row].scale));
+  const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(sums, shift)),
+                                      _mm512_set1_ps(job.quantization[row].scale));
   const __m512 result = _mm512_fmadd_ps(scaled, _mm512_loadu_ps(panel.scales), _mm512_loadu_ps(panel.bias));
   _mm512_mask_storeu_ps(job.out.Row(row) + columns.column, columns.mask, result);
 }

@@ -31,7 +31,7 @@ __attribute__((target("avx512f"), always_inline)) inline __m512i FourInputsAvx51
 // kCount rows from `row` on by kWide panels from `first` on.
 template <size_t kCount, size_t kWide>
 __attribute__((target("avx512f,avx512bw,avx512vnni"))) void MultiplyBlockAvx512(const DenseInt8Job& job,
-                                                                               int64_t row, int64_t first) {
+                                                                                int64_t row, int64_t first) {
   const size_t panel_bytes = DenseInt8PanelBytes(kX86Layout, job.in.cols);
   const int8_t* weights = ColumnsOfPanelAvx512(job, panel_bytes, first).panel.weights;
   const int8_t* in[kCount];
@@ -98,8 +98,7 @@ void MultiplyDenseInt8X86(const DenseInt8Job& job) {
 void MultiplyDenseInt8Avx512(const DenseInt8Job& job) {
   const int64_t panels = (job.out.cols + kX86Layout.panel - 1) / kX86Layout.panel;
   int64_t panel = 0;
-  for (; panel + kPanels <= panels; panel += kPanels)
-    MultiplyColumns(job, kBlocks<kPanels>, panel);
+  for (; panel + kPanels <= panels; panel += kPanels) MultiplyColumns(job, kBlocks<kPanels>, panel);
   for (; panel < panels; ++panel) MultiplyColumns(job, kBlocks<1>, panel);
 }
 

@@ -223,7 +223,8 @@ Result<OpMemory> MeasureRankedLinear(const OpSetup& setup) {
   return memory;
 }
 
-Result<OpKernel*> CreateRankedLinear(const OpSetup& setup, Arena& persistent, std::span<std::byte> workspace) {
+Result<OpKernel*> CreateRankedLinear(const OpSetup& setup, Arena& persistent,
+                                     std::span<std::byte> workspace) {
   const RankedPlan plan = Plan(setup);
   const auto k = static_cast<size_t>(plan.dense.in_channels);
   auto* mean = persistent.AllocateArray<float>(k);
@@ -231,10 +232,10 @@ Result<OpKernel*> CreateRankedLinear(const OpSetup& setup, Arena& persistent, st
   auto* inverse = persistent.AllocateArray<float>(k);
   if (inverse == nullptr) return Status::Error(StatusCode::kOutOfMemory, "the persistent arena is full");
   const int64_t n = plan.dense.out_channels;
-  FindCoarseColumns({.values = {ElementsAt<int8_t>(plan.dense.weights), n, plan.dense.in_channels,
-                                plan.dense.in_channels},
-                     .scales = ElementsAt<float>(plan.dense.scales)},
-                    mean, deviation, inverse);
+  FindCoarseColumns(
+      {.values = {ElementsAt<int8_t>(plan.dense.weights), n, plan.dense.in_channels, plan.dense.in_channels},
+       .scales = ElementsAt<float>(plan.dense.scales)},
+      mean, deviation, inverse);
   const CoarseColumns columns = {.mean = mean, .deviation = deviation, .inverse = inverse};
   EARSHOT_ASSIGN_OR_RETURN(OpKernel * kernel, PlaceKernel<RankedLinearKernel>(persistent, plan, columns));
   if (const Status status =

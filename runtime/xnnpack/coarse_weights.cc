@@ -8,8 +8,8 @@ namespace earshot {
 namespace {
 
 constexpr int64_t kSampleBlocks = 64, kSampleRows = 32;  // of each block
-// The step that leaves the least error over rows of vocabularies: the largest value of a row, or those near it, are cut
-// off a little.
+// The step that leaves the least error over rows of vocabularies: the largest value of a row, or those near
+// it, are cut off a little.
 constexpr float kStepsToLargest = 8.75f;
 constexpr float kSmallestDeviation = 1e-12f;
 constexpr int64_t kSums = 16;  // side by side, so that a compiler makes vectors of them

@@ -1,9 +1,10 @@
 // The leading 4 bits of int8 weights: for results of which only the largest matter
 // (runtime/ops/ranked_linear.h).
 //
-// Columns of a vocabulary differ: some have a mean, or a spread, that is many times that of the others, and one
-// scale a row would leave the others a few steps. So weights are taken apart first,
-//   w[n][k] = mean[k] + deviation[k] * v[n][k]     and     sum_k x[k] w[n][k] = x . mean + sum_k (x[k] deviation[k]) v[n][k],
+// Columns of a vocabulary differ: some have a mean, or a spread, that is many times that of the others, and
+// one scale a row would leave the others a few steps. So weights are taken apart first,
+//   w[n][k] = mean[k] + deviation[k] * v[n][k]     and     sum_k x[k] w[n][k] = x . mean + sum_k (x[k]
+//   deviation[k]) v[n][k],
 // where x . mean is the same for all outputs. v is rounded to 4 bits, with a scale for each output.
 //
 // Letters: K inputs, N outputs of a layer.

@@ -20,9 +20,9 @@ constexpr float kUnbounded = std::numeric_limits<float>::infinity();
 // XNNPACK's int4 weights are unsigned nibbles around 8, as DType::kI4 stores them.
 constexpr uint8_t kInt4ZeroPoint = 8;
 
-// Bounds over all of XNNPACK's micro-kernels and ours: packed output channels come in tiles of at most 64 (nr),
-// packed input channels in groups of at most 64 bytes (kr * sr), and an operator object with its parameters
-// takes less than 4 KiB.
+// Bounds over all of XNNPACK's micro-kernels and ours: packed output channels come in tiles of at most 64
+// (nr), packed input channels in groups of at most 64 bytes (kr * sr), and an operator object with its
+// parameters takes less than 4 KiB.
 constexpr int64_t kMaxChannelTile = 64;
 constexpr int64_t kMaxInputGroup = 64;
 constexpr size_t kOperatorBytes = 4096;
@@ -37,7 +37,8 @@ static_assert(kExtraParameters >= XNN_EXTRA_QUANTIZATION_PARAMS);
 // at a time.
 constexpr int64_t kWidenBytes = 4 << 20;
 
-// Of our own kernels. Where there is more than one thread, one that is held up leaves its parts to the others.
+// Of our own kernels. Where there is more than one thread, one that is held up leaves its parts to the
+// others.
 constexpr int64_t kTasksPerThread = 4;
 // Rows of a part, at most: with 384 inputs each they fill a first-level cache.
 constexpr int64_t kTaskRows = 128;
@@ -114,8 +115,9 @@ Originals CoarseOriginals(const FullyConnectedParams& params, int64_t out_begin,
   auto* coarse = ElementsAt<int8_t>(workspace.data());
   auto* scales = ElementsAt<float>(workspace.data() + CoarseBytes(params, out_channels));
   const int8_t* values = ElementsAt<int8_t>(params.weights) + out_begin * k;
-  CoarsenWeights({.values = {values, out_channels, k, k}, .scales = ElementsAt<float>(params.scales) + out_begin},
-                 *params.coarse, coarse, scales);
+  CoarsenWeights(
+      {.values = {values, out_channels, k, k}, .scales = ElementsAt<float>(params.scales) + out_begin},
+      *params.coarse, coarse, scales);
   return {coarse, scales, nullptr};
 }
 
@@ -216,7 +218,8 @@ xnn_status CreateOperator(const FullyConnectedParams& params, size_t out_channel
 // How operators of a kind are run.
 struct QuantizedOperator {
   xnn_status (*reshape)(xnn_operator* op, size_t rows, pthreadpool* pool);
-  xnn_status (*setup)(xnn_operator* op, const int8_t* in, float* out, const xnn_quantization_params* parameters);
+  xnn_status (*setup)(xnn_operator* op, const int8_t* in, float* out,
+                      const xnn_quantization_params* parameters);
 };
 
 QuantizedOperator KindOf(const FullyConnectedParams& params) {
@@ -250,9 +253,9 @@ struct FullyConnected::Quantized {
 FullyConnectedMemory FullyConnected::Measure(const FullyConnectedParams& params,
                                              const PackedWeights& packed) {
   const auto parts = static_cast<size_t>(NumParts(params));
-  FullyConnectedMemory memory = {.own_bytes = AlignUp(parts * sizeof(Part)) +
-                                              (parts + 1) * (kOperatorBytes + kArenaAlignment),
-                                 .setup_bytes = SetupBytes(params)};
+  FullyConnectedMemory memory = {
+      .own_bytes = AlignUp(parts * sizeof(Part)) + (parts + 1) * (kOperatorBytes + kArenaAlignment),
+      .setup_bytes = SetupBytes(params)};
   const PackedMatrixKey first = KeyOf(params, packed, 0, PartChannels(params));
   if (packed.IsInFile(first)) return memory;
   memory.packed_bytes = PackedBytesBound(params) + parts * PackedWeights::kListBytes;
@@ -352,10 +355,12 @@ Status FullyConnected::PackPart(const PartSetup& setup, Part& part,
     packed = packing.packed;
     return Status::Ok();
   }
-  const size_t bytes = kernels::PackedDenseInt8Bytes(int8_kernel_.layout, part.out_channels, params_.in_channels);
+  const size_t bytes =
+      kernels::PackedDenseInt8Bytes(int8_kernel_.layout, part.out_channels, params_.in_channels);
   auto* panels = static_cast<std::byte*>(setup.persistent.Allocate(bytes));
   if (panels == nullptr) return Status::Error(StatusCode::kOutOfMemory, "the persistent arena is full");
-  kernels::PackDenseInt8(int8_kernel_.layout, {.weights = {static_cast<const int8_t*>(originals.weights), part.out_channels,
+  kernels::PackDenseInt8(int8_kernel_.layout,
+                         {.weights = {static_cast<const int8_t*>(originals.weights), part.out_channels,
                                       params_.in_channels, params_.in_channels},
                           .scales = static_cast<const float*>(originals.scales),
                           .bias = originals.bias},
@@ -369,8 +374,8 @@ Status FullyConnected::CreateFromStored(const PartSetup& setup, std::span<const 
                                         Part& part) const {
   if (int8_kernel_.multiply != nullptr) {
     part.panels = stored.data();
-    return CheckPackedSize(stored.size(),
-                           kernels::PackedDenseInt8Bytes(int8_kernel_.layout, part.out_channels, params_.in_channels));
+    return CheckPackedSize(stored.size(), kernels::PackedDenseInt8Bytes(
+                                              int8_kernel_.layout, part.out_channels, params_.in_channels));
   }
   const auto channels = static_cast<size_t>(part.out_channels);
   const Originals stand_in = StandIn(params_, setup.workspace);

@@ -33,10 +33,10 @@ struct FullyConnectedParams {
   const std::byte* weights = nullptr;  // [N, K] in the layout of DType; only read by Create
   const std::byte* scales = nullptr;   // kI8: f32 [N]; kI4: bf16 [N, K / 32]; only read by Create
   const float* bias = nullptr;         // [N] or nullptr; only read by Create
-  // kI8 without bias, K even: multiply by the leading 4 bits of the weights (coarse_weights.h). The input holds
-  // x * deviation; x . mean is left to the caller. Only read by Create.
+  // kI8 without bias, K even: multiply by the leading 4 bits of the weights (coarse_weights.h). The input
+  // holds x * deviation; x . mean is left to the caller. Only read by Create.
   const CoarseColumns* coarse = nullptr;
-  WeightsFile weights_file;            // told of weights that Create has packed
+  WeightsFile weights_file;  // told of weights that Create has packed
 };
 
 // What Create takes of the persistent arena, at most, on any CPU that XNNPACK supports.
@@ -98,7 +98,7 @@ class FullyConnected {
 
   FullyConnectedParams params_;
   std::span<Part> parts_;
-  xnn_operator* quantize_ = nullptr;                // f32 rows -> int8 rows; only for kI8 and kI4
+  xnn_operator* quantize_ = nullptr;      // f32 rows -> int8 rows; only for kI8 and kI4
   kernels::DenseInt8Kernel int8_kernel_;  // if it can multiply, instead of operators
 };
 

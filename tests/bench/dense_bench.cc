@@ -1,6 +1,7 @@
-// Dense layers with int8 weights: our kernels and XNNPACK's in turn, on one thread, products only (the rows are
-// quantized before). Usage: dense_bench [runs]. Prints the median and spread of the rates and of their ratio.
-// Many rows are in the second-level cache; the vocabulary of a single row comes from wherever 20 MB lie.
+// Dense layers with int8 weights: our kernels and XNNPACK's in turn, on one thread, products only (the rows
+// are quantized before). Usage: dense_bench [runs]. Prints the median and spread of the rates and of their
+// ratio. Many rows are in the second-level cache; the vocabulary of a single row comes from wherever 20 MB
+// lie.
 #include <time.h>
 #include <xnnpack.h>
 
@@ -16,8 +17,8 @@
 namespace earshot::bench {
 namespace {
 
-constexpr size_t kExtraRows = 15;       // of parameters: tiles of XNNPACK read them past the last row
-constexpr int64_t kBlockRows = 128;     // that our kernels get at once, as in runtime/xnnpack/fully_connected.cc
+constexpr size_t kExtraRows = 15;    // of parameters: tiles of XNNPACK read them past the last row
+constexpr int64_t kBlockRows = 128;  // that our kernels get at once, as in runtime/xnnpack/fully_connected.cc
 constexpr double kOpsOfARun = 300e6;    // repeats make a run so long
 constexpr size_t kReadableBytes = 128;  // behind the last row
 
@@ -52,13 +53,14 @@ class Layer {
         quantization_(static_cast<size_t>(shape.rows) + kExtraRows, {3, 0.02f}),
         in_(Allocate(static_cast<size_t>(shape.rows * shape.in_channels) + kReadableBytes)),
         out_(Allocate(static_cast<size_t>(shape.rows * shape.out_channels) * sizeof(float))),
-        panels_(Allocate(
-            kernels::PackedDenseInt8Bytes(kernel.layout, shape.out_channels, shape.in_channels))) {
+        panels_(
+            Allocate(kernels::PackedDenseInt8Bytes(kernel.layout, shape.out_channels, shape.in_channels))) {
     for (size_t i = 0; i < weights_.size(); ++i) weights_[i] = static_cast<int8_t>(i * 37 % 251 - 125);
-    kernels::PackDenseInt8(kernel.layout,
-                           {.weights = {weights_.data(), shape.out_channels, shape.in_channels, shape.in_channels},
-                            .scales = scales_.data()},
-                           panels_.get());
+    kernels::PackDenseInt8(
+        kernel.layout,
+        {.weights = {weights_.data(), shape.out_channels, shape.in_channels, shape.in_channels},
+         .scales = scales_.data()},
+        panels_.get());
     const auto in = static_cast<size_t>(shape.in_channels), out = static_cast<size_t>(shape.out_channels);
     xnn_create_fully_connected_nc_qd8_f32_qc8w(in, out, in, out, scales_.data(), weights_.data(), nullptr,
                                                -1e30f, 1e30f, 0, nullptr, nullptr, &op_);
@@ -76,12 +78,12 @@ class Layer {
     for (int64_t row = 0; row < shape_.rows; row += kBlockRows) {
       const int64_t rows = std::min(kBlockRows, shape_.rows - row), k = shape_.in_channels;
       const auto* in = static_cast<const int8_t*>(static_cast<void*>(in_.get()));
-      kernel_.multiply({.layout = kernel_.layout,
-                        .in = {in + row * k, rows, k, k},
-                        .quantization = quantization_.data() + row,
-                        .panels = panels_.get(),
-                        .out = {Out() + row * shape_.out_channels, rows, shape_.out_channels,
-                                shape_.out_channels}});
+      kernel_.multiply(
+          {.layout = kernel_.layout,
+           .in = {in + row * k, rows, k, k},
+           .quantization = quantization_.data() + row,
+           .panels = panels_.get(),
+           .out = {Out() + row * shape_.out_channels, rows, shape_.out_channels, shape_.out_channels}});
     }
   }
   double ops() const {
@@ -136,10 +138,11 @@ int Main(int argc, char** argv) {
   }
   std::printf("rows x inputs x outputs\n");
   for (const Shape& shape :
-       {Shape{1, 384, 384}, Shape{1, 384, 1536}, Shape{1, 1536, 384}, Shape{1, 512, 2048}, Shape{1, 384, 51864},
-        Shape{1, 512, 51865}, Shape{2, 384, 51864}, Shape{5, 384, 1536}, Shape{8, 384, 1536},
-        Shape{8, 384, 51864}, Shape{128, 384, 1536}, Shape{128, 1536, 384}, Shape{1500, 384, 384},
-        Shape{1500, 384, 1152}, Shape{1500, 512, 1536}, Shape{128, 512, 2048}, Shape{128, 2048, 512}}) {
+       {Shape{1, 384, 384}, Shape{1, 384, 1536}, Shape{1, 1536, 384}, Shape{1, 512, 2048},
+        Shape{1, 384, 51864}, Shape{1, 512, 51865}, Shape{2, 384, 51864}, Shape{5, 384, 1536},
+        Shape{8, 384, 1536}, Shape{8, 384, 51864}, Shape{128, 384, 1536}, Shape{128, 1536, 384},
+        Shape{1500, 384, 384}, Shape{1500, 384, 1152}, Shape{1500, 512, 1536}, Shape{128, 512, 2048},
+        Shape{128, 2048, 512}}) {
     Bench(shape, kernel, std::max(12, argc > 1 ? std::atoi(argv[1]) : 12));
   }
   return 0;

@@ -15,7 +15,7 @@ using testing::DenseInt8Shape;
 using testing::GuardedMatrix;
 
 TEST_CASE("a packed layer computes what the unpacked one means", "[quick]") {
-  const auto& layout = GENERATE(kernels::kNeonLayout, kernels::kX86Layout);
+  const auto& layout = GENERATE(kernels::kNeonLayout, kernels::kX86Layout, kernels::kX86Int4Layout);
   for (const DenseInt8Shape& shape :
        {DenseInt8Shape{1, 1, 1}, DenseInt8Shape{3, 15, 7}, DenseInt8Shape{2, 16, 8}, DenseInt8Shape{2, 17, 9},
         DenseInt8Shape{5, 100, 29}}) {

@@ -33,7 +33,9 @@ class DenseInt8Case {
         in_channels_(shape.in_channels) {
     Random random(static_cast<uint64_t>(shape.in_channels * 1000 + shape.out_channels));
     in.FillWith([&random] { return static_cast<int8_t>(random.Below(256) - 128); });
-    weights.FillWith([&random] { return static_cast<int8_t>(random.Below(255) - 127); });
+    weights.FillWith([&random, &layout] {
+      return static_cast<int8_t>(layout.weight_bits == 4 ? random.Below(16) - 8 : random.Below(255) - 127);
+    });
     for (float& scale : scales) scale = 0.01f * (1.5f + random.Uniform());
     random.Fill<float>(bias);
     for (auto& row : quantization)

@@ -18,13 +18,16 @@ struct X86Kernel {
   const char* name;
   kernels::MultiplyDenseInt8 multiply;
   bool (*is_supported)();
+  kernels::DenseInt8Layout layout = kernels::kX86Layout;
 };
 
 bool HasVnniAndAmx() { return HasAvx512Vnni() && HasAmxInt8(); }
 
 X86Kernel EachKernel() {
   return GENERATE(X86Kernel{"AVX-512 VNNI", &kernels::MultiplyDenseInt8Avx512, &HasAvx512Vnni},
-                  X86Kernel{"AMX", &kernels::MultiplyDenseInt8Amx, &HasVnniAndAmx});
+                  X86Kernel{"AMX", &kernels::MultiplyDenseInt8Amx, &HasVnniAndAmx},
+                  X86Kernel{"AVX-512 VNNI, 4 bits", &kernels::MultiplyDenseInt4Avx512, &HasAvx512Vnni,
+                            kernels::kX86Int4Layout});
 }
 
 void CheckAgainstTwin(const X86Kernel& kernel, const DenseInt8Shape& shape, DenseInt8Case& layer) {
@@ -46,7 +49,7 @@ void CheckAgainstTwin(const X86Kernel& kernel, const DenseInt8Shape& shape, Dens
 }
 
 void CheckShape(const X86Kernel& kernel, const DenseInt8Shape& shape) {
-  DenseInt8Case layer(kernels::kX86Layout, shape);
+  DenseInt8Case layer(kernel.layout, shape);
   layer.Pack();
   CheckAgainstTwin(kernel, shape, layer);
 }
@@ -86,8 +89,9 @@ TEST_CASE("sums of the largest products stay exact on x86", "[quick]") {
   if (!kernel.is_supported()) SKIP("this CPU has no " << kernel.name);
   const DenseInt8Shape shape = {.rows = 3, .in_channels = 1536, .out_channels = 11};
   for (const int8_t value : {int8_t{-128}, int8_t{127}}) {
-    for (const int8_t weight : {int8_t{-127}, int8_t{127}}) {
-      DenseInt8Case layer(kernels::kX86Layout, shape);
+    const bool is_int4 = kernel.layout.weight_bits == 4;
+    for (const int8_t weight : {is_int4 ? int8_t{-8} : int8_t{-127}, is_int4 ? int8_t{7} : int8_t{127}}) {
+      DenseInt8Case layer(kernel.layout, shape);
       layer.in.FillWith([value] { return value; });
       layer.weights.FillWith([weight] { return weight; });
       layer.Pack();

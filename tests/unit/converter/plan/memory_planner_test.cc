@@ -38,6 +38,28 @@ TEST_CASE("inputs and outputs of all methods are apart, activations of methods a
   CHECK(VerifyPlan(graph).ok());
 }
 
+TEST_CASE("transient inputs and outputs lie among the activations, an output beyond the last op") {
+  ir::Graph graph;
+  PlanGraph method(graph);
+  const int in = method.method().AddInput(
+      {.name = "in", .rows = method.steps(), .cols = ir::Dim::Fixed(8), .is_transient = true});
+  const int x = method.Linear("x", in, 32);
+  const int early = method.method().AddOutput(
+      {.name = "early", .rows = method.steps(), .cols = ir::Dim::Fixed(32), .is_transient = true});
+  method.method().ApplyInto("early", ir::Activate{.activation = ir::Activation::kRelu}, {x}, early);
+  const int y = method.Linear("y", early, 32);
+  REQUIRE(method.Finish(method.Relu("z", y)).ok());
+  REQUIRE(PlanMemory(graph).ok());
+  CHECK(VerifyPlan(graph).ok());
+  CHECK(graph.memory_plan.io_bytes == 4 * kRowBytes + kReadableTailBytes);  // out
+  // "early" takes the place of x and stays, "y" and "z" share what comes after the input.
+  CHECK(graph.memory_plan.activation_lower_bound_bytes == (32 + 32) * kRowBytes);
+  graph.methods[0]
+      .values[static_cast<size_t>(&Find(graph, "y") - graph.methods[0].values.data())]
+      .offset_bytes = Find(graph, "early").offset_bytes;
+  CHECK_FALSE(VerifyPlan(graph).ok());
+}
+
 TEST_CASE("states lie one after the other at multiples of 64") {
   ir::Graph graph;
   ir::AddState(graph, "a", DType::kF32, 3, 5);   // 60 bytes

@@ -77,9 +77,10 @@ ir::Graph OneMethod(const std::function<void(ir::Graph&, ir::MethodBuilder&)>& b
   return graph;
 }
 
-std::vector<std::byte> ModelFile(ir::Graph graph, const std::function<void(fb::ModelT&)>& edit) {
+std::vector<std::byte> ModelFile(ir::Graph graph, const std::function<void(fb::ModelT&)>& edit,
+                                 DType weights) {
   ThrowOnError(passes::RunPasses(graph, passes::Pipeline()));
-  ThrowOnError(quantize::Quantize(graph, {.weights = DType::kF32}).status());
+  ThrowOnError(quantize::Quantize(graph, {.weights = weights}).status());
   ThrowOnError(plan::PlanMemory(graph));
   ThrowOnError(plan::VerifyPlan(graph));
   const Result<emit::ModelFile> layout = emit::PrepareModelFile(graph);

@@ -26,7 +26,8 @@ std::vector<float> NoiseFloats(int64_t count, uint32_t seed = 1);
 ir::Graph OneMethod(const std::function<void(ir::Graph&, ir::MethodBuilder&)>& build);
 
 // The bytes of the model file; `edit` may spoil it. Throws where the graph does not convert.
-std::vector<std::byte> ModelFile(ir::Graph graph, const std::function<void(fb::ModelT&)>& edit = nullptr);
+std::vector<std::byte> ModelFile(ir::Graph graph, const std::function<void(fb::ModelT&)>& edit = nullptr,
+                                 DType weights = DType::kF32);
 
 // What Program::Load or Session::Create says of these bytes.
 Status LoadStatus(const std::vector<std::byte>& file);

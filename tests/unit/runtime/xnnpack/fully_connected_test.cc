@@ -100,8 +100,9 @@ std::vector<float> Run(DType dtype, const Weights& weights, const std::vector<fl
                                        .weights = weights.data.data(),
                                        .scales = weights.scales.data()};
   const auto memory = MemoryBlock::Allocate(FullyConnected::PersistentBytesBound(params)).value();
-  const auto workspace =
-      MemoryBlock::Allocate(std::max({FullyConnected::SetupBytes(params), FullyConnected::WorkspaceBytes(params), size_t{64}})).value();
+  const auto workspace = MemoryBlock::Allocate(std::max({FullyConnected::SetupBytes(params),
+                                                         FullyConnected::WorkspaceBytes(params), size_t{64}}))
+                             .value();
   std::ranges::fill(workspace.bytes(), std::byte{0xFF});  // as float: NaN
   Arena arena(memory.bytes());
   FullyConnected layer;
@@ -176,7 +177,9 @@ TEST_CASE("a large int8 matrix is packed in slices, and each is given back befor
                        }}};
   REQUIRE(InitializeXnnpack().ok());
   const auto memory = MemoryBlock::Allocate(FullyConnected::PersistentBytesBound(params)).value();
-  const auto workspace = MemoryBlock::Allocate(std::max(FullyConnected::SetupBytes(params), FullyConnected::WorkspaceBytes(params))).value();
+  const auto workspace = MemoryBlock::Allocate(std::max(FullyConnected::SetupBytes(params),
+                                                        FullyConnected::WorkspaceBytes(params)))
+                             .value();
   Arena arena(memory.bytes());
   FullyConnected layer;
   REQUIRE(layer.Create(params, arena, workspace.bytes()).ok());
