@@ -37,7 +37,7 @@ foreach(header
     models/common/transcription.h models/whisper/session.h models/whisper/transcription.h models/whisper/vocabulary.h
     platform/api/earshot.h platform/audio/audio_reader.h platform/files/mapped_file.h platform/files/memory_block.h
     platform/threads/worker_threads.h
-    runtime/core/dtype.h runtime/core/matrix_view.h runtime/core/status.h runtime/core/thread_pool.h runtime/core/typed_bytes.h
+    runtime/core/dtype.h runtime/core/matrix_view.h runtime/core/status.h runtime/core/thread_pool.h runtime/core/typed_bytes.h runtime/core/weights_file.h
     runtime/engine/packed_model.h runtime/engine/program.h runtime/engine/session.h runtime/memory/arena.h
     runtime/xnnpack/packed_weights_file.h)
   cmake_path(GET header PARENT_PATH folder)

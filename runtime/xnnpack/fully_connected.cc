@@ -20,11 +20,11 @@ constexpr float kUnbounded = std::numeric_limits<float>::infinity();
 // XNNPACK's int4 weights are unsigned nibbles around 8, as DType::kI4 stores them.
 constexpr uint8_t kInt4ZeroPoint = 8;
 
-// Bounds over all of XNNPACK's micro-kernels and ours: packed output channels come in tiles of at most 64
-// (nr), packed input channels in groups of at most 64 bytes (kr * sr), and an operator object with its
-// parameters takes less than 4 KiB.
+// Bounds over all of XNNPACK's micro-kernels: packed output channels come in tiles of at most 64 (nr), packed
+// input channels in groups of at most 32 bytes (kr * sr), and an operator object with its parameters takes
+// less than 4 KiB.
 constexpr int64_t kMaxChannelTile = 64;
-constexpr int64_t kMaxInputGroup = 64;
+constexpr int64_t kMaxInputGroup = 32;
 constexpr size_t kOperatorBytes = 4096;
 
 // Micro-kernels work on tiles of up to 14 rows. In a last tile that is not full they compute the missing rows
@@ -91,7 +91,18 @@ size_t PackedChannelBytes(const FullyConnectedParams& params) {
   }
 }
 
+// Our own for these weights, if there is one.
+kernels::DenseInt8Kernel OwnKernel(const FullyConnectedParams& params) {
+  if (params.weight_dtype != DType::kI8) return {};
+  return kernels::DenseInt8KernelOfCpu(params.coarse != nullptr ? 4 : 8);
+}
+
 size_t PackedBytesBound(const FullyConnectedParams& params) {
+  // Parts are whole panels, but for the last, and each begins at a multiple of the alignment.
+  if (const kernels::DenseInt8Kernel own = OwnKernel(params); own.multiply != nullptr) {
+    return kernels::PackedDenseInt8Bytes(own.layout, params.out_channels, params.in_channels) +
+           static_cast<size_t>(NumParts(params)) * kArenaAlignment;
+  }
   const auto channels = static_cast<size_t>(RoundUp(params.out_channels, kMaxChannelTile));
   return AlignUp(channels * PackedChannelBytes(params));
 }
@@ -299,8 +310,7 @@ FullyConnected::~FullyConnected() {
 Status FullyConnected::Create(const FullyConnectedParams& params, Arena& persistent,
                               std::span<std::byte> workspace, PackedWeights* packed) {
   params_ = params;
-  if (params.weight_dtype == DType::kI8)
-    int8_kernel_ = kernels::DenseInt8KernelOfCpu(params.coarse != nullptr ? 4 : 8);
+  int8_kernel_ = OwnKernel(params);
   const XnnpackArenaScope scope(persistent);
   const auto num_parts = static_cast<size_t>(NumParts(params));
   Part* parts = persistent.AllocateArray<Part>(num_parts);
