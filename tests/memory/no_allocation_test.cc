@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "models/moonshine/session.h"
@@ -52,15 +52,15 @@ void CountSegment(void* context, const speech::Segment& segment) {
 
 TEST_CASE("transcribing three minutes allocates nothing") {
   const size_t num_threads = GENERATE(1u, 2u);
-  const auto [weights, packed] =
-      GENERATE(std::pair("int8", ""), std::pair("f32", ""),
-               std::pair("int8", EARSHOT_TEST_MODELS_DIR "/whisper-tiny.en.int8.packed"));
+  const auto [weights, ranks_nearly, packed] =
+      GENERATE(std::tuple("int8", true, ""), std::tuple("f32", false, ""),
+               std::tuple("int8", true, EARSHOT_TEST_MODELS_DIR "/whisper-tiny.en.int8.packed"));
   const auto audio = DecodeAudioFile(EARSHOT_SHARED_DIR "/corpus/clips/long-ls-237-134500.flac", {});
   REQUIRE(audio.ok());
   REQUIRE(audio->size() > size_t{180} * 16000);
   auto model =
       LoadedWhisper::Open(EARSHOT_TEST_MODELS_DIR "/whisper-tiny.en." + std::string(weights) + ".earshot",
-                          {.num_threads = num_threads, .packed_weights = packed});
+                          {.num_threads = num_threads, .packed_weights = packed, .ranks_nearly = ranks_nearly});
   Counts counts;
   whisper::Summary summary;
   const whisper::Sink sink = {.context = &counts, .on_segment = CountSegment};

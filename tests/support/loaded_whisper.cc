@@ -20,12 +20,15 @@ T ValueOrThrow(Result<T> result) {
 }  // namespace
 
 std::unique_ptr<LoadedWhisper> LoadedWhisper::Open(const std::string& path, const Options& wanted) {
-  MappedFile file = ValueOrThrow(MappedFile::Open(path));
+  auto file = std::make_unique<MappedFile>(ValueOrThrow(MappedFile::Open(path)));
   WorkerThreads threads = ValueOrThrow(WorkerThreads::Start(wanted.num_threads));
-  Program program = ValueOrThrow(Program::Load(file.bytes()));
+  Program program = ValueOrThrow(Program::Load(file->bytes()));
   constexpr std::string_view kSideBySide[] = {whisper::kBeamsMethod, whisper::kWindowsMethod};
-  SessionOptions options = {
-      .pool = threads.pool(), .optional_methods = kSideBySide, .observer = wanted.observer};
+  SessionOptions options = {.pool = threads.pool(),
+                            .weights_file = file->AsWeightsFile(),
+                            .optional_methods = kSideBySide,
+                            .ranks_nearly = wanted.ranks_nearly,
+                            .observer = wanted.observer};
   std::unique_ptr<MappedFile> packed_file;
   if (!wanted.packed_weights.empty()) {
     packed_file = std::make_unique<MappedFile>(ValueOrThrow(MappedFile::Open(wanted.packed_weights)));

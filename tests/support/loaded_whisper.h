@@ -14,7 +14,7 @@ namespace earshot::test {
 
 struct LoadedWhisper {
   // Members in order of what borrows from what.
-  MappedFile file;
+  std::unique_ptr<MappedFile> file;  // the session keeps its address
   WorkerThreads threads;
   Program program;
   MemoryBlock memory;
@@ -26,6 +26,7 @@ struct LoadedWhisper {
     size_t num_threads = 1;
     OpObserver observer = {};
     std::string packed_weights = {};  // a file; empty: pack at the start
+    bool ranks_nearly = false;
   };
   // Throws std::runtime_error with the message of the status.
   static std::unique_ptr<LoadedWhisper> Open(const std::string& path, const Options& options);
