@@ -56,6 +56,12 @@ struct TranscribeOptions {
   // WhisperSession::max_windows; greedy, and without condition_on_previous_text.
   int batch_size = 1;
 
+  // Whether a window of a long recording is as long as the model hears, and the next one begins where its
+  // text ended, as other programs for Whisper have it. Else it ends at the quietest place of its last
+  // quarter, as with a batch, so that no word is cut in two: fewer errors (models/whisper/README.md). Whisper
+  // only; not with a batch.
+  bool whole_windows = false;
+
   // A window fails whose text, deflated, shrinks by more than this factor (infinity: never), ...
   float compression_ratio_threshold = 2.4f;
   // ... or whose tokens have an average log-probability below this (-infinity: never), unless the model also

@@ -8,6 +8,7 @@
 
 #include "models/common/token_decoder.h"
 #include "models/whisper/transcriber_recording.h"
+#include "models/whisper/window_cuts.h"
 
 namespace earshot::whisper {
 namespace {
@@ -55,6 +56,8 @@ Status Transcriber::CheckOptions(const TranscribeOptions& options) {
   if (options.batch_size < 1) return error("batch_size must be 1 or more");
   if (options.batch_size > 1 && (options.beam_size > 1 || options.temperatures.front() > 0))
     return error("windows are decoded side by side at temperature 0 and without beams");
+  if (options.batch_size > 1 && options.whole_windows)
+    return error("windows side by side end in pauses: not with whole_windows");
   if (options.batch_size > 1 && options.condition_on_previous_text)
     return error("windows that are decoded side by side know nothing of each other's text");
   if (options.margin_ms < 0) return error("margin_ms must be 0 or more");
@@ -122,8 +125,9 @@ Status Transcriber::Run(Network& network, const AudioSource& audio, const Transc
     if (!recording.cancelled && sink.should_stop != nullptr)
       recording.cancelled = sink.should_stop(sink.context);
     if (!recording.cancelled) {
-      EARSHOT_RETURN_IF_ERROR(WantsGroup(recording) ? TranscribeGroup(recording)
-                                                    : TranscribeWindow(recording));
+      EARSHOT_RETURN_IF_ERROR(WantsGroup(recording)   ? TranscribeGroup(recording)
+                              : options.whole_windows ? TranscribeWindow(recording)
+                                                      : TranscribeUpToPause(recording));
     }
     if (recording.cancelled) {
       return Status::Error(StatusCode::kCancelled, "stopped at %lld of %lld ms",
@@ -160,14 +164,29 @@ Status Transcriber::EncodeFirstWindow(Network& network, const AudioSource& audio
   return network.Encode(mel.rows);
 }
 
-Status Transcriber::TranscribeWindow(Recording& recording) {
+// What lies behind the pause is not heard: the model would begin a sentence there.
+Status Transcriber::TranscribeUpToPause(Recording& recording) {
+  const int64_t window_ms = recording.network.max_mel_frames() * kMelFrameMs;
+  const AudioSource audio = recording.audio;
+  const int64_t content_ms = recording.content_ms;
+  EARSHOT_ASSIGN_OR_RETURN(const int64_t end_ms, FindWindowEnd(audio, recording.begin_ms, window_ms));
+  recording.EndAt(audio, end_ms);
+  EARSHOT_RETURN_IF_ERROR(TranscribeWindow(recording, end_ms < content_ms));
+  recording.audio = audio;
+  recording.content_ms = content_ms;
+  return Status::Ok();
+}
+
+Status Transcriber::TranscribeWindow(Recording& recording, bool ends_in_pause) {
   const int64_t mel_frames = recording.network.max_mel_frames();
   const int64_t content_ms = std::min(mel_frames * kMelFrameMs, recording.content_ms - recording.begin_ms);
   EARSHOT_RETURN_IF_ERROR(ComputeFeatures(recording, mel_frames));
   if (features_.inaudible()) return SkipWindow(recording, content_ms);
   WindowTranscript transcript;
   EARSHOT_RETURN_IF_ERROR(EncodeAndDecode(recording, content_ms, transcript));
-  return AcceptWindow(recording, transcript, {.begin_ms = recording.begin_ms, .content_ms = content_ms});
+  return AcceptWindow(
+      recording, transcript,
+      {.begin_ms = recording.begin_ms, .content_ms = content_ms, .ends_in_pause = ends_in_pause});
 }
 
 Status Transcriber::AcceptWindow(Recording& recording, const WindowTranscript& transcript,

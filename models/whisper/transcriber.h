@@ -46,7 +46,8 @@ class Transcriber {
                         int32_t& language_token) const;
   Status ComputeFeatures(Recording& recording, int64_t mel_frames);
   static Status SkipWindow(Recording& recording, int64_t content_ms);
-  Status TranscribeWindow(Recording& recording);
+  Status TranscribeUpToPause(Recording& recording);
+  Status TranscribeWindow(Recording& recording, bool ends_in_pause = false);
   Status AcceptWindow(Recording& recording, const WindowTranscript& transcript, const WindowSpan& window);
   bool WantsGroup(const Recording& recording) const;
   Status TranscribeGroup(Recording& recording);

@@ -80,6 +80,11 @@ void AddDecodingOptions(CLI::App& command, DecodingOptions& decoding) {
       ->capture_default_str()
       ->check(CLI::Range(1, 8).description(""))
       ->group(kGroup);
+  command
+      .add_flag("--whole-windows", options.whole_windows,
+                "hear a long recording in windows of 30 s that begin where the text before ended, instead of "
+                "cutting it at quiet places")
+      ->group(kGroup);
   command.add_option("--best-of", options.best_of, "samples drawn at temperatures above 0")
       ->type_name("N")
       ->capture_default_str()

@@ -60,10 +60,20 @@ class Results(EarshotTest):
         self.assert_has_words(result.stdout, BECKETT_WORDS)
 
     def test_no_timestamps_gives_a_segment_for_each_window(self):
-        result = transcribe(CITIES, "--no-timestamps", "--format", "json")
+        result = transcribe(CITIES, "--no-timestamps", "--whole-windows", "--format", "json")
         self.assert_ok(result)
         segments = json.loads(result.stdout)["segments"]
         self.assertEqual([segment["start"] for segment in segments], [0, 30])
+
+    def test_windows_end_in_pauses(self):
+        result = transcribe(CITIES, "--no-timestamps", "--format", "json")
+        self.assert_ok(result)
+        segments = json.loads(result.stdout)["segments"]
+        self.assertEqual(len(segments), 2)
+        self.assertEqual(segments[0]["start"], 0)
+        # 44 s: around the middle, as each of two windows has room for more.
+        self.assertTrue(14 < segments[1]["start"] < 30, segments)
+        self.assertRegex(segments[0]["text"].strip(), r"[.,;:!?]$")
 
     def test_decoding_options_are_understood(self):
         result = transcribe(BECKETT, "--temperature", "0,0.5", "--no-fallback", "--best-of", 2, "--seed", 7,

@@ -63,7 +63,9 @@ class Harness {
               self.total_ms = whole_ms;
             },
         .should_stop = [](void* context) { return static_cast<Harness*>(context)->calls_until_stop-- == 0; }};
-    return transcriber_->Run(network, audio, options, sink, summary);
+    TranscribeOptions with_windows = options;
+    if (options.batch_size == 1) with_windows.whole_windows = !cuts_at_pauses;
+    return transcriber_->Run(network, audio, with_windows, sink, summary);
   }
 
   std::vector<Said> said;
@@ -73,6 +75,7 @@ class Harness {
   int calls_until_stop = -1;  // -1: never
   int64_t silent_samples = 0;
   std::vector<int64_t> pauses_ms;  // where a softer buzz of 400 ms begins
+  bool cuts_at_pauses = false;     // one window after the other
   Summary summary;
 
  private:
@@ -116,6 +119,26 @@ TEST_CASE("an unfinished segment is heard again in the next window") {
   CHECK(harness.said ==
         std::vector<Said>{{0, 12000, " one"}, {12500, 32000, " two"}, {32000, 40000, " three"}});
   CHECK(harness.progress == std::vector<int64_t>{12000, 32000, 40000});
+  CHECK(harness.summary.windows == 3);
+}
+
+TEST_CASE("a long recording is heard in windows that end in pauses") {
+  // The second window says nothing of its last three seconds, so that these are heard again.
+  FakeNetwork network(Script(
+      {{At(0.0), kA, At(23.0), At(23.0), kB}, {At(0.0), kB, At(20.0), At(20.0)}, {At(0.0), kC, At(10.0)}}));
+  Harness harness;
+  harness.cuts_at_pauses = true;
+  harness.pauses_ms = {25000, 48000};
+  REQUIRE(harness.Run(network, Seconds(60)).ok());
+  REQUIRE(harness.said.size() == 4);
+  // The text that goes on at the end of the first window ends with it: nothing of it is heard again.
+  CHECK(harness.said[0] == Said{0, 23000, " one"});
+  const int64_t second_ms = harness.progress[0];
+  CHECK((second_ms > 25000 && second_ms < 25400));
+  CHECK(harness.said[1] == Said{23000, second_ms, " two"});
+  CHECK(harness.said[2] == Said{second_ms, second_ms + 20000, " two"});
+  CHECK(harness.progress[1] == second_ms + 20000);
+  CHECK(harness.said[3].start_ms == second_ms + 20000);
   CHECK(harness.summary.windows == 3);
 }
 
