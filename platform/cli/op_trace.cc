@@ -53,7 +53,8 @@ void OpTrace::After(const OpRun& run) {
   record.rows = run.operands.outputs[0].rows;
   record.cols = run.operands.outputs[0].cols;
   const fb::Method& method = *program_.model().methods()->Get(static_cast<uoffset_t>(run.method));
-  record.work = CountWork(method, *method.ops()->Get(static_cast<uoffset_t>(run.op)), run.operands);
+  record.work =
+      CountWork(method, *method.ops()->Get(static_cast<uoffset_t>(run.op)), run.operands, run.ranks_nearly);
 }
 
 void OpTrace::BeginWindows() { window_begin_ns_ = NowNs(); }

@@ -326,7 +326,7 @@ Status SessionImpl::RunOp(int method_index, size_t op_index, std::span<const int
   const EvalContext context = {workspace_, options_.pool};
   const OpObserver& observer = options_.observer;
   if (observer.before == nullptr) return op.kernel->Eval(operands, context);
-  const OpRun run = {method_index, static_cast<int>(op_index), symbols, operands};
+  const OpRun run = {method_index, static_cast<int>(op_index), symbols, operands, options_.ranks_nearly};
   observer.before(observer.context, run);
   const Status status = op.kernel->Eval(operands, context);
   observer.after(observer.context, run);

@@ -26,6 +26,7 @@ struct OpRun {
   int op = 0;                        // index in the method; ops run in order, so 0 begins a run of the method
   std::span<const int64_t> symbols;  // in the method's order
   const OpOperands& operands;
+  bool ranks_nearly = false;  // SessionOptions::ranks_nearly
 };
 
 // Watches a session at work, for traces and measurements. All or none of the functions are set. Called on the

@@ -31,14 +31,22 @@ int64_t ScaleBytes(const MatrixView& weight, int64_t rows) {
 
 bool IsQuantized(const MatrixView& view) { return view.dtype == DType::kI8 || view.dtype == DType::kI4; }
 
-void CountBytes(const fb::Method& method, const fb::Op& op, const OpOperands& operands, OpWork& work) {
+// Whether only the leading half of int8 weights is read (runtime/ops/ranked_linear.h).
+bool ReadsHalf(const fb::Op& op, const MatrixView& weight, bool ranks_nearly) {
+  const fb::Linear* linear = op.attributes_as_Linear();
+  return ranks_nearly && linear != nullptr && linear->ranked() && weight.dtype == DType::kI8;
+}
+
+void CountBytes(const fb::Method& method, const fb::Op& op, const OpOperands& operands, bool ranks_nearly,
+                OpWork& work) {
   const bool looks_up = op.attributes_type() == fb::OpAttributes::Embedding;
   for (size_t i = 0; i < operands.num_inputs; ++i) {
     const MatrixView& in = operands.inputs[i];
     switch (KindOfMemory(method, op.inputs()->Get(static_cast<uoffset_t>(i)))) {
       case fb::ValueKind::Constant: {
         const int64_t rows_read = looks_up ? operands.inputs[0].rows : in.rows;
-        work.weight_bytes += BytesOf(in, rows_read) + ScaleBytes(in, rows_read);
+        const int64_t halves = ReadsHalf(op, in, ranks_nearly) ? 1 : 2;
+        work.weight_bytes += BytesOf(in, rows_read) * halves / 2 + ScaleBytes(in, rows_read);
         break;
       }
       case fb::ValueKind::State:
@@ -114,9 +122,9 @@ void CountMultiplyAdds(const fb::Op& op, const OpOperands& operands, OpWork& wor
 
 }  // namespace
 
-OpWork CountWork(const fb::Method& method, const fb::Op& op, const OpOperands& operands) {
+OpWork CountWork(const fb::Method& method, const fb::Op& op, const OpOperands& operands, bool ranks_nearly) {
   OpWork work;
-  CountBytes(method, op, operands, work);
+  CountBytes(method, op, operands, ranks_nearly, work);
   CountMultiplyAdds(op, operands, work);
   return work;
 }

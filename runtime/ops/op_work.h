@@ -25,9 +25,10 @@ struct OpWork {
   int64_t bytes() const { return weight_bytes + state_bytes + activation_bytes; }
 };
 
-// Precondition: `op` is one of `method`, and `operands` are those that its kernel's Check accepts. Never
-// allocates.
-OpWork CountWork(const fb::Method& method, const fb::Op& op, const OpOperands& operands);
+// ranks_nearly: that of the session (SessionOptions). Precondition: `op` is one of `method`, and `operands` are
+// those that its kernel's Check accepts. Never allocates.
+OpWork CountWork(const fb::Method& method, const fb::Op& op, const OpOperands& operands,
+                 bool ranks_nearly = false);
 
 }  // namespace earshot
 

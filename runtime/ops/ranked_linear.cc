@@ -17,9 +17,9 @@ namespace {
 
 constexpr float kMargin = 8.0f;
 constexpr size_t kMaxCandidates = 48;  // of a group
-// A group whose largest is so much less than that of the other one is not looked at: all of it together has
-// no probability that would count.
-constexpr float kGroupMargin = 16.0f;
+// A group whose largest is so much less than that of the other one is not looked at: even all of 1,501
+// timestamps together, each off by as much as the worst, come to less than the other group's largest alone.
+constexpr float kGroupMargin = 10.0f;
 // Columns whose largest is looked at before any of them is.
 constexpr int64_t kBlockCols = 256;
 

@@ -58,9 +58,9 @@ TEST_CASE("transcribing three minutes allocates nothing") {
   const auto audio = DecodeAudioFile(EARSHOT_SHARED_DIR "/corpus/clips/long-ls-237-134500.flac", {});
   REQUIRE(audio.ok());
   REQUIRE(audio->size() > size_t{180} * 16000);
-  auto model =
-      LoadedWhisper::Open(EARSHOT_TEST_MODELS_DIR "/whisper-tiny.en." + std::string(weights) + ".earshot",
-                          {.num_threads = num_threads, .packed_weights = packed, .ranks_nearly = ranks_nearly});
+  auto model = LoadedWhisper::Open(
+      EARSHOT_TEST_MODELS_DIR "/whisper-tiny.en." + std::string(weights) + ".earshot",
+      {.num_threads = num_threads, .packed_weights = packed, .ranks_nearly = ranks_nearly});
   Counts counts;
   whisper::Summary summary;
   const whisper::Sink sink = {.context = &counts, .on_segment = CountSegment};

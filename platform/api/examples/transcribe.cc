@@ -12,7 +12,8 @@ earshot::Status Transcribe(const char* model_path, const char* recording) {
   EARSHOT_ASSIGN_OR_RETURN(const auto file, earshot::MappedFile::Open(model_path));
   EARSHOT_ASSIGN_OR_RETURN(const auto program, earshot::Program::Load(file.bytes()));
   EARSHOT_ASSIGN_OR_RETURN(const auto threads, earshot::WorkerThreads::Start(2));
-  const earshot::SessionOptions options = {.pool = threads.pool()};
+  const earshot::SessionOptions options = {
+      .pool = threads.pool(), .weights_file = file.AsWeightsFile(), .ranks_nearly = true};
   EARSHOT_ASSIGN_OR_RETURN(const auto needed, earshot::whisper::WhisperSession::Measure(program, options));
   EARSHOT_ASSIGN_OR_RETURN(const auto memory, earshot::MemoryBlock::Allocate(needed.total_bytes()));
   EARSHOT_ASSIGN_OR_RETURN(auto session,

@@ -21,7 +21,7 @@ using MakeAttributes = flatbuffers::Offset<void> (*)(flatbuffers::FlatBufferBuil
 
 // Counts the work of an op with these operands. A view stands for all inputs that are states.
 OpWork Count(fb::OpAttributes type, MakeAttributes make, const std::vector<Operand>& inputs,
-             const Operand& output) {
+             const Operand& output, bool ranks_nearly = false) {
   flatbuffers::FlatBufferBuilder builder;
   const fb::Dim dim(-1, 0, 1, 1);
   std::vector<flatbuffers::Offset<fb::Value>> values;
@@ -45,7 +45,7 @@ OpWork Count(fb::OpAttributes type, MakeAttributes make, const std::vector<Opera
   const std::vector<flatbuffers::Offset<fb::Symbol>> symbols;
   builder.Finish(fb::CreateMethodDirect(builder, "method", &symbols, &values, &ops));
   const auto& method = *flatbuffers::GetRoot<fb::Method>(builder.GetBufferPointer());
-  return CountWork(method, *method.ops()->Get(0), operands);
+  return CountWork(method, *method.ops()->Get(0), operands, ranks_nearly);
 }
 
 OpWork CountLinear(DType weights) {
@@ -54,6 +54,20 @@ OpWork CountLinear(DType weights) {
                 {.kind = ValueKind::Constant, .dtype = weights, .rows = 5, .cols = 64},
                 {.kind = ValueKind::Constant, .rows = 1, .cols = 5}},
                {.rows = 3, .cols = 5});
+}
+
+TEST_CASE("of a ranked layer half of the weights is read, if the session ranks nearly") {
+  const auto count = [](bool ranks_nearly) {
+    return Count(
+               fb::OpAttributes::Linear,
+               [](auto& builder) { return fb::CreateLinear(builder, fb::Activation::None, true).Union(); },
+               {{.rows = 1, .cols = 64},
+                {.kind = ValueKind::Constant, .dtype = DType::kI8, .rows = 5, .cols = 64}},
+               {.rows = 1, .cols = 5}, ranks_nearly)
+        .weight_bytes;
+  };
+  CHECK(count(false) == 5 * 64 + 5 * 4);
+  CHECK(count(true) == 5 * 32 + 5 * 4);
 }
 
 TEST_CASE("a dense layer: m n k multiply-adds, weights in their type, with scales and bias") {
