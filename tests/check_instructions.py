@@ -20,7 +20,7 @@ import disassembly
 # listed with what a guarded function's name may contain.
 EXTENSIONS = {
     "x86-64": [
-        ("AVX and later", re.compile(r"^v[a-z]"), r"avx|AVX|f16c|fma3|N_ZEN|amx|Avx"),
+        ("AVX and later", re.compile(r"^v[a-z]"), r"avx|AVX|f16c|fma3|N_ZEN|amx|Amx|Avx"),
         ("AMX", re.compile(r"^(tile|tdp|ldtilecfg|sttilecfg)"), r"amx|AMX|Amx"),
         ("SSE3 to SSE4", re.compile(r"^(p(shufb|maddubsw|mulhrsw|abs[bwd]|align|hadd|hsub|sign|blend|extr[bdq]\b|insr[bdq]\b|max(sb|sd|uw|ud)|"
                                     r"min(sb|sd|uw|ud)|mul(ld|dq)|movsx|movzx|ackusdw|test|cmp(eqq|gtq|[ei]str))|round[ps][sd]|dpp[sd]|blend|insertps|"

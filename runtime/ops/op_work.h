@@ -25,8 +25,8 @@ struct OpWork {
   int64_t bytes() const { return weight_bytes + state_bytes + activation_bytes; }
 };
 
-// ranks_nearly: that of the session (SessionOptions). Precondition: `op` is one of `method`, and `operands` are
-// those that its kernel's Check accepts. Never allocates.
+// ranks_nearly: that of the session (SessionOptions). Precondition: `op` is one of `method`, and `operands`
+// are those that its kernel's Check accepts. Never allocates.
 OpWork CountWork(const fb::Method& method, const fb::Op& op, const OpOperands& operands,
                  bool ranks_nearly = false);
 
