@@ -23,12 +23,19 @@ EXPECTED = {"cortex-a53": PLAIN, "cortex-a72": PLAIN, "cortex-a76": DOT, "cortex
 
 
 def kernel_kind(function):
-    """DOT, MATRIX or PLAIN; None for what is no 8-bit matrix kernel."""
+    """DOT, MATRIX or PLAIN; None for what is no matrix kernel for weights of 8 bits."""
     if OUR_DENSE_KERNEL in function:
         return PLAIN
-    if not re.match(r"xnn_q[ds]8\w*_gemm_", function):
+    if not re.match(r"xnn_q[ds]8\w*_gemm_", function) or "_qc4w_" in function:
         return None
     return next((kind for kind in (MATRIX, DOT) if kind in function), "XNNPACK's multiply-add")
+
+
+def vocabulary_kind(function):
+    """The same for kernels of the vocabulary's leading 4 bits, which are XNNPACK's on every board."""
+    if not function.startswith("xnn_qd8_f32_qc4w_gemm_"):
+        return None
+    return next((kind for kind in (MATRIX, DOT, PLAIN) if kind in function), "another")
 
 
 def executed_functions(log):
@@ -54,6 +61,7 @@ class CpuKernels(EarshotTest):
         kinds = collections.Counter(filter(None, map(kernel_kind, functions)))
         print(f"{self.cpu}: {len(functions)} functions ran, 8-bit matrix kernels: {dict(kinds)}")
         self.assertEqual(set(kinds), {EXPECTED[self.cpu]})
+        self.assertEqual(set(filter(None, map(vocabulary_kind, functions))), {EXPECTED[self.cpu]})
         attention = {name for name in DOT_ATTENTION if any(name in function for function in functions)}
         self.assertEqual(attention, set() if EXPECTED[self.cpu] == PLAIN else DOT_ATTENTION)
 
