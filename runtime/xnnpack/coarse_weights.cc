@@ -30,6 +30,12 @@ inline int32_t RoundSmall(float x) {
   return static_cast<int32_t>((x + kShift) - kShift);
 }
 
+// In [-8, 7], even what is no number, as the weights of a damaged file can make it.
+inline float Bounded(float x) {
+  const float at_least = x > -8.0f ? x : -8.0f;
+  return at_least < 7.0f ? at_least : 7.0f;
+}
+
 }  // namespace
 
 void FindCoarseColumns(const Int8Weights& weights, float* mean, float* deviation, float* inverse) {
@@ -77,8 +83,7 @@ void CoarsenWeights(const Int8Weights& weights, const CoarseColumns& columns, in
         std::max(kSmallestDeviation, *std::max_element(largest, largest + kSums) / kStepsToLargest);
     const float inverse_step = 1.0f / step;
     for (i = 0; i < k; ++i) {
-      const float steps = std::clamp(coordinate(i) * inverse_step, -8.0f, 7.0f);
-      values[i] = static_cast<int8_t>(RoundSmall(steps));
+      values[i] = static_cast<int8_t>(RoundSmall(Bounded(coordinate(i) * inverse_step)));
     }
     scales[row] = step;
   }

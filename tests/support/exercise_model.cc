@@ -65,7 +65,7 @@ Status ExerciseModel(std::span<const std::byte> file) {
   std::memcpy(copy.bytes().data(), file.data(), file.size());
   EARSHOT_ASSIGN_OR_RETURN(const Program program, Program::Load(copy.bytes()));
   constexpr std::string_view kOptionalMethods[] = {"decode_beams", "decode_windows"};
-  const SessionOptions options = {.optional_methods = kOptionalMethods};
+  const SessionOptions options = {.optional_methods = kOptionalMethods, .ranks_nearly = true};
   EARSHOT_ASSIGN_OR_RETURN(const MemoryRequirements needed, Session::Measure(program, options));
   if (needed.total_bytes() > kMaxBytes) {
     return Status::Error(StatusCode::kOutOfMemory, "the model wants %zu bytes", needed.total_bytes());
