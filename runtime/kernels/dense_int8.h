@@ -10,8 +10,8 @@
 // there is AMX, two by two, so that each tile that is loaded serves two products; XNNPACK loads five for
 // four.
 //
-// Weights may have 4 bits instead (runtime/xnnpack/coarse_weights.h): on x86 in place of XNNPACK's per-channel
-// int4, whose kernel for AMX gives wrong numbers as GCC 12 compiles it.
+// Weights may have 4 bits instead (runtime/xnnpack/coarse_weights.h): on x86 in place of XNNPACK's
+// per-channel int4, whose kernel for AMX gives wrong numbers as GCC 12 compiles it.
 //
 // Letters: M rows, K inputs, N outputs of a layer.
 #ifndef EARSHOT_RUNTIME_KERNELS_DENSE_INT8_H_
