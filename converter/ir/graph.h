@@ -91,6 +91,11 @@ inline bool IsAmongActivations(const Value& value) {
   return value.kind == ValueKind::kActivation || value.is_transient;
 }
 
+// Whether the plan places it among the inputs and outputs.
+inline bool IsInIo(const Value& value) {
+  return (value.kind == ValueKind::kInput || value.kind == ValueKind::kOutput) && !value.is_transient;
+}
+
 using kernels::Activation;
 enum class PatternKind : uint8_t { kFull = 0, kCausal = 1, kHeads = 2 };
 enum class SelectionKind : uint8_t {

@@ -32,8 +32,7 @@ uint64_t PlanInputsAndOutputs(ir::Graph& graph) {
   uint64_t end = 0;
   for (ir::Method& method : graph.methods) {
     for (ir::Value& value : method.values) {
-      const bool is_interface = value.kind == ir::ValueKind::kInput || value.kind == ir::ValueKind::kOutput;
-      if (!is_interface || value.is_transient) continue;
+      if (!ir::IsInIo(value)) continue;
       value.offset_bytes = end;
       end += AlignUp(LargestBytes(method, value));
     }

@@ -92,8 +92,8 @@ std::string FormatLegend(const ir::Method& method, const std::vector<Block>& blo
                    block.value->name.c_str());
   }
   for (const ir::Value& value : method.values) {
+    if (!ir::IsInIo(value)) continue;
     const bool is_input = value.kind == ir::ValueKind::kInput;
-    if (value.is_transient || (!is_input && value.kind != ir::ValueKind::kOutput)) continue;
     text +=
         Format("  - %12" PRIu64 " bytes at %12" PRIu64 ", io         %s (%s)\n", LargestBytes(method, value),
                value.offset_bytes, value.name.c_str(), is_input ? "input" : "output");

@@ -104,15 +104,8 @@ class MethodPlayer {
     return ValueAt(value).kind == ir::ValueKind::kView ? ValueAt(value).base : value;
   }
 
-  bool IsInActivations(int value) const {
-    const ir::Value& owner = ValueAt(OwnerOf(value));
-    return owner.kind == ir::ValueKind::kActivation || owner.is_transient;
-  }
-  bool IsInIo(int value) const {
-    const ir::Value& owner = ValueAt(OwnerOf(value));
-    const bool is_interface = owner.kind == ir::ValueKind::kInput || owner.kind == ir::ValueKind::kOutput;
-    return is_interface && !owner.is_transient;
-  }
+  bool IsInActivations(int value) const { return ir::IsAmongActivations(ValueAt(OwnerOf(value))); }
+  bool IsInIo(int value) const { return ir::IsInIo(ValueAt(OwnerOf(value))); }
   bool IsPlayed(int value) const { return IsInActivations(value) || IsInIo(value); }
 
   uint64_t Length(const ir::Dim& dim) const {
@@ -256,12 +249,11 @@ Status VerifyExtents(const ir::Graph& graph) {
     const MethodPlayer at_maxima(method, Maxima(method));
     for (int i = 0; i < static_cast<int>(method.values.size()); ++i) {
       const ir::Value& value = method.values[static_cast<size_t>(i)];
-      if (value.kind == ir::ValueKind::kActivation || value.is_transient) {
+      if (ir::IsAmongActivations(value)) {
         EARSHOT_RETURN_IF_ERROR(
             CheckExtent({value.name, at_maxima.WholeExtent(i)}, graph.memory_plan.activation_bytes));
       }
-      const bool is_interface = value.kind == ir::ValueKind::kInput || value.kind == ir::ValueKind::kOutput;
-      if (!is_interface || value.is_transient) continue;
+      if (!ir::IsInIo(value)) continue;
       io_extents.push_back({value.name, at_maxima.WholeExtent(i)});
       EARSHOT_RETURN_IF_ERROR(CheckExtent(io_extents.back(), graph.memory_plan.io_bytes));
     }

@@ -205,7 +205,8 @@ class SessionImpl {
     std::span<OpSlot> ops;
   };
 
-  Status CreateMethod(const fb::Method& method, Arena& persistent, MethodSlot& slot);
+  Status CreateMethod(const fb::Method& method, Arena& persistent, std::span<std::byte> setup_workspace,
+                      MethodSlot& slot);
   Status RunOp(int method_index, size_t op_index, std::span<const int64_t> symbols) const;
 
   Program program_;
@@ -214,7 +215,6 @@ class SessionImpl {
   MemoryBlocks blocks_;
   size_t state_bytes_ = 0;
   std::span<std::byte> workspace_;
-  std::span<std::byte> setup_workspace_;
   std::span<MethodSlot> methods_;
   MemoryRequirements used_;
 
@@ -238,7 +238,8 @@ Status SessionImpl::Create(const MemoryRequirements& needed, Arena& arena) {
   }
   workspace_ = {workspace, needed.workspace_bytes};
   // Nothing is active yet: while ops are made their scratch begins where the activations will be.
-  setup_workspace_ = {blocks_.activations, needed.activation_bytes + needed.workspace_bytes};
+  const std::span<std::byte> setup_workspace = {blocks_.activations,
+                                                needed.activation_bytes + needed.workspace_bytes};
   if (!options_.memory_is_zero) {
     ResetStates();
     std::memset(blocks_.io, 0, needed.io_bytes);
@@ -247,13 +248,15 @@ Status SessionImpl::Create(const MemoryRequirements& needed, Arena& arena) {
   methods_ = {methods, num_methods};
   for (uoffset_t i = 0; i < num_methods; ++i) {
     const fb::Method& method = *program_.model().methods()->Get(i);
-    if (IsUsed(method, options_)) EARSHOT_RETURN_IF_ERROR(CreateMethod(method, arena, methods_[i]));
+    if (IsUsed(method, options_))
+      EARSHOT_RETURN_IF_ERROR(CreateMethod(method, arena, setup_workspace, methods_[i]));
   }
   options_.optional_methods = {};
   return Status::Ok();
 }
 
-Status SessionImpl::CreateMethod(const fb::Method& method, Arena& persistent, MethodSlot& slot) {
+Status SessionImpl::CreateMethod(const fb::Method& method, Arena& persistent,
+                                 std::span<std::byte> setup_workspace, MethodSlot& slot) {
   const uoffset_t num_values = method.values()->size(), num_ops = method.ops()->size();
   auto* values = persistent.AllocateArray<ValueSlot>(num_values);
   auto* ops = persistent.AllocateArray<OpSlot>(num_ops);
@@ -270,7 +273,7 @@ Status SessionImpl::CreateMethod(const fb::Method& method, Arena& persistent, Me
     if (!definition.ok()) return InOp(definition.status(), method, i);
     auto setup = MakeOpSetup(program_, method, op, blocks_, options_, packed_weights_);
     if (!setup.ok()) return InOp(setup.status(), method, i);
-    auto kernel = definition.value()->create(setup.value(), persistent, setup_workspace_);
+    auto kernel = definition.value()->create(setup.value(), persistent, setup_workspace);
     if (!kernel.ok()) return InOp(kernel.status(), method, i);
     ops[i].kernel = kernel.value();
     ops[i].num_inputs = op.inputs()->size();

@@ -14,17 +14,10 @@
 namespace earshot::kernels {
 namespace {
 
-constexpr int64_t kPanels = 4;
-constexpr int64_t kRows = 4;  // 16 sums; 4 vectors of weights are taken apart into 8
+constexpr size_t kRows = 4;  // 16 sums; 4 vectors of weights are taken apart into 8
 constexpr int64_t kStepBytes = kX86Int4Layout.panel * kX86Int4Layout.step / 2;
 static_assert(kStepBytes == int64_t{sizeof(__m512i)});
-constexpr int64_t kPrefetchBytes = 1024;  // as in dense_int8_avx512.cc
-
-__attribute__((target("avx512f"), always_inline)) inline __m512i FourInputsAvx512(const int8_t* in) {
-  int32_t word;
-  std::memcpy(&word, in, sizeof(word));
-  return _mm512_set1_epi32(word);
-}
+constexpr int64_t kShiftedRows = 32;  // whose shifts are found at once
 
 // 8 sum (x - zero_point) of a row.
 int32_t ShiftOf(const DenseInt8Job& job, int64_t row) {
@@ -36,6 +29,7 @@ int32_t ShiftOf(const DenseInt8Job& job, int64_t row) {
 // kCount rows from `row` on by kWide panels from `first` on.
 template <size_t kCount, size_t kWide>
 __attribute__((target("avx512f,avx512bw,avx512vnni"))) void MultiplyInt4BlockAvx512(const DenseInt8Job& job,
+                                                                                    const int32_t* shifts,
                                                                                     int64_t row,
                                                                                     int64_t first) {
   const size_t panel_bytes = DenseInt8PanelBytes(kX86Int4Layout, job.in.cols);
@@ -46,7 +40,7 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) void MultiplyInt4BlockAvx
 #pragma GCC unroll 4
   for (size_t m = 0; m < kCount; ++m) {
     in[m] = job.in.Row(row + static_cast<int64_t>(m));
-    const __m512i begin = _mm512_set1_epi32(-ShiftOf(job, row + static_cast<int64_t>(m)));
+    const __m512i begin = _mm512_set1_epi32(-shifts[row + static_cast<int64_t>(m)]);
 #pragma GCC unroll 4
     for (size_t n = 0; n < kWide; ++n) sums[m][n] = begin;
   }
@@ -54,7 +48,7 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) void MultiplyInt4BlockAvx
     __m512i low[kWide], high[kWide];
 #pragma GCC unroll 4
     for (size_t n = 0; n < kWide; ++n) {
-      _mm_prefetch(weights + n * panel_bytes + kPrefetchBytes, _MM_HINT_T0);
+      _mm_prefetch(weights + n * panel_bytes + kPrefetchBytesAvx512, _MM_HINT_T0);
       const __m512i both = _mm512_loadu_si512(weights + n * panel_bytes);
       low[n] = _mm512_and_si512(both, low_nibbles);
       high[n] = _mm512_and_si512(_mm512_srli_epi16(both, 4), low_nibbles);
@@ -71,39 +65,26 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) void MultiplyInt4BlockAvx
       }
     }
   }
-#pragma GCC unroll 4
-  for (size_t n = 0; n < kWide; ++n) {
-    const PanelColumnsAvx512 columns =
-        ColumnsOfPanelAvx512(job, panel_bytes, first + static_cast<int64_t>(n));
-#pragma GCC unroll 4
-    for (size_t m = 0; m < kCount; ++m) {
-      const int64_t of_row = row + static_cast<int64_t>(m);
-      StoreRowAvx512(job, columns, of_row, sums[m][n], job.quantization[of_row].zero_point);
-    }
-  }
+  StoreBlockAvx512(job, row, first, sums, 0);
 }
-
-using Block = void (*)(const DenseInt8Job& job, int64_t row, int64_t first);
 
 template <size_t kWide>
-constexpr Block kBlocks[kRows] = {MultiplyInt4BlockAvx512<1, kWide>, MultiplyInt4BlockAvx512<2, kWide>,
-                                  MultiplyInt4BlockAvx512<3, kWide>, MultiplyInt4BlockAvx512<4, kWide>};
-
-// All rows, which read the panels again from the first-level cache.
-void MultiplyColumns(const DenseInt8Job& job, const Block (&blocks)[kRows], int64_t first) {
-  for (int64_t row = 0; row < job.out.rows; row += kRows) {
-    const auto rows = static_cast<size_t>(std::min(kRows, job.out.rows - row));
-    blocks[rows - 1](job, row, first);
-  }
-}
+constexpr BlockAvx512 kBlocks[kRows] = {MultiplyInt4BlockAvx512<1, kWide>, MultiplyInt4BlockAvx512<2, kWide>,
+                                        MultiplyInt4BlockAvx512<3, kWide>, MultiplyInt4BlockAvx512<4, kWide>};
 
 }  // namespace
 
 void MultiplyDenseInt4Avx512(const DenseInt8Job& job) {
-  const int64_t panels = (job.out.cols + kX86Int4Layout.panel - 1) / kX86Int4Layout.panel;
-  int64_t panel = 0;
-  for (; panel + kPanels <= panels; panel += kPanels) MultiplyColumns(job, kBlocks<kPanels>, panel);
-  for (; panel < panels; ++panel) MultiplyColumns(job, kBlocks<1>, panel);
+  for (int64_t begin = 0; begin < job.out.rows; begin += kShiftedRows) {
+    const int64_t rows = std::min(kShiftedRows, job.out.rows - begin);
+    int32_t shifts[kShiftedRows];
+    for (int64_t row = 0; row < rows; ++row) shifts[row] = ShiftOf(job, begin + row);
+    DenseInt8Job part = job;
+    part.in = job.in.Rows(begin, rows);
+    part.quantization += begin;
+    part.out = job.out.Rows(begin, rows);
+    MultiplyPanels(part, shifts, kBlocks<kPanelsAvx512>, kBlocks<1>);
+  }
 }
 
 }  // namespace earshot::kernels

@@ -28,17 +28,6 @@ int64_t PlaceOf(const DenseInt8Layout& layout, int64_t k, int64_t column) {
   return (k / layout.step * layout.panel + column) * layout.step + k % layout.step;
 }
 
-void PackWeights(const DenseInt8Layout& layout, const DenseInt8Weights& layer, const Outputs& outputs,
-                 std::byte* to) {
-  const int64_t k = layer.weights.cols;
-  for (int64_t begin = 0; begin < k; begin += layout.step) {
-    const auto inputs = static_cast<size_t>(std::min(layout.step, k - begin));
-    for (int64_t n = 0; n < outputs.count; ++n)
-      std::memcpy(to + n * layout.step, layer.weights.Row(outputs.first + n) + begin, inputs);
-    to += layout.panel * layout.step;
-  }
-}
-
 // Of a step of one output: the low nibbles, then the high ones.
 static_assert(kX86Int4Layout.step == 8);
 
@@ -51,21 +40,26 @@ void PackNibbles(const int8_t* weights, size_t count, std::byte* to) {
   std::memcpy(to, &packed, sizeof(packed));
 }
 
-void PackInt4Weights(const DenseInt8Layout& layout, const DenseInt8Weights& layer, const Outputs& outputs,
-                     std::byte* to) {
-  const int64_t k = layer.weights.cols;
+void PackWeights(const DenseInt8Layout& layout, const DenseInt8Weights& layer, const Outputs& outputs,
+                 std::byte* to) {
+  const int64_t k = layer.weights.cols, step_bytes = layout.step * layout.weight_bits / 8;
   for (int64_t begin = 0; begin < k; begin += layout.step) {
+    const auto inputs = static_cast<size_t>(std::min(layout.step, k - begin));
     for (int64_t n = 0; n < outputs.count; ++n) {
       const int8_t* weights = layer.weights.Row(outputs.first + n) + begin;
-      PackNibbles(weights, static_cast<size_t>(std::min(layout.step, k - begin)), to + n * layout.step / 2);
+      if (layout.weight_bits == 4) {
+        PackNibbles(weights, inputs, to + n * step_bytes);
+      } else {
+        std::memcpy(to + n * step_bytes, weights, inputs);
+      }
     }
-    to += layout.panel * layout.step / 2;
+    to += layout.panel * step_bytes;
   }
 }
 
 void PackPanel(const DenseInt8Layout& layout, const DenseInt8Weights& layer, int64_t first, std::byte* to) {
   const int64_t count = std::min(layout.panel, layer.weights.rows - first);
-  const bool is_int4 = layout.weight_bits == 4;
+  const int32_t stored_above = layout.weight_bits == 4 ? 8 : 0;
   const auto put_all = [&](auto value_of) {
     for (int64_t n = 0; n < count; ++n) Put(to, value_of(n));
     to += (layout.panel - count) * 4;
@@ -73,12 +67,12 @@ void PackPanel(const DenseInt8Layout& layout, const DenseInt8Weights& layer, int
   put_all([&](int64_t n) {
     const int8_t* row = layer.weights.Row(first + n);
     int32_t sum = 0;
-    for (int64_t i = 0; i < layer.weights.cols; ++i) sum += row[i] + (is_int4 ? 8 : 0);
+    for (int64_t i = 0; i < layer.weights.cols; ++i) sum += row[i] + stored_above;
     return sum;
   });
   put_all([&](int64_t n) { return layer.scales[first + n]; });
   put_all([&](int64_t n) { return layer.bias == nullptr ? 0.0f : layer.bias[first + n]; });
-  (is_int4 ? PackInt4Weights : PackWeights)(layout, layer, {first, count}, to);
+  PackWeights(layout, layer, {first, count}, to);
 }
 
 int32_t WeightAt(const DenseInt8Layout& layout, const DenseInt8Panel& panel, int64_t k, int64_t column) {

@@ -6,28 +6,15 @@
 #include "runtime/core/typed_bytes.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/ops/op_registry.h"
+#include "runtime/ops/weight_row.h"
 
 namespace earshot {
 namespace {
-
-size_t RowBytes(const MatrixView& table) {
-  return static_cast<size_t>(DTypeBytes(table.dtype, static_cast<uint64_t>(table.cols)));
-}
-
-// Of a row, in the file.
-size_t RowScalesBytes(const MatrixView& table) {
-  if (table.dtype == DType::kI8) return sizeof(float);
-  return table.dtype == DType::kI4 ? static_cast<size_t>(table.cols / kI4BlockElems) * sizeof(uint16_t) : 0;
-}
 
 class EmbeddingKernel final : public OpKernel {
  public:
   explicit EmbeddingKernel(const OpSetup& setup)
       : weight_(setup.constants[1]), weights_file_(setup.weights_file) {}
-
-  static size_t WorkspaceBytes(const MatrixView& table) {
-    return AlignUp(RowBytes(table)) + AlignUp(RowScalesBytes(table));
-  }
 
   Status Check(const OpOperands& operands) const override {
     const MatrixView& ids = operands.inputs[0];
@@ -62,32 +49,14 @@ class EmbeddingKernel final : public OpKernel {
   }
 
  private:
-  // Of a weight's row, where they can be read.
-  struct Row {
-    const std::byte* values;
-    const std::byte* scales;
-  };
-
-  Result<Row> FindRow(const MatrixView& table, int64_t id, std::span<std::byte> workspace) const {
-    const size_t bytes = RowBytes(table), scales_bytes = RowScalesBytes(table);
-    const auto row = static_cast<size_t>(id);
-    if (weight_.data.empty())  // computed: f32
-      return Row{table.data + row * static_cast<size_t>(table.stride) * sizeof(float), nullptr};
-    const std::byte* values = weight_.data.data() + row * bytes;
-    if (weights_file_.read == nullptr) return Row{values, weight_.scales.data() + row * scales_bytes};
-    std::byte* own_values = workspace.data();
-    std::byte* own_scales = own_values + AlignUp(bytes);
-    EARSHOT_RETURN_IF_ERROR(weights_file_.read(weights_file_.context, {values, bytes}, own_values));
-    if (scales_bytes > 0) {
-      EARSHOT_RETURN_IF_ERROR(weights_file_.read(
-          weights_file_.context, weight_.scales.subspan(row * scales_bytes, scales_bytes), own_scales));
-    }
-    return Row{own_values, own_scales};
+  Result<WeightRow> FindRow(const MatrixView& table, int64_t id, std::span<std::byte> workspace) const {
+    if (!weight_.data.empty()) return ReadWeightRow(table, weight_, weights_file_, id, workspace.data());
+    return WeightRow{.values = table.data + id * table.stride * int64_t{sizeof(float)}};  // computed: f32
   }
 
   Status CopyRow(const MatrixView& table, int64_t id, float* out, std::span<std::byte> workspace) const {
     const std::span<float> row(out, static_cast<size_t>(table.cols));
-    EARSHOT_ASSIGN_OR_RETURN(const Row stored, FindRow(table, id, workspace));
+    EARSHOT_ASSIGN_OR_RETURN(const WeightRow stored, FindRow(table, id, workspace));
     switch (table.dtype) {
       case DType::kF32:
         std::memcpy(out, stored.values, row.size_bytes());
@@ -127,8 +96,7 @@ Status CheckSetup(const OpSetup& setup) {
 
 Result<OpMemory> Measure(const OpSetup& setup) {
   EARSHOT_RETURN_IF_ERROR(CheckSetup(setup));
-  return OpMemory{AlignUp(sizeof(EmbeddingKernel)),
-                  EmbeddingKernel::WorkspaceBytes(setup.operands.inputs[1])};
+  return OpMemory{AlignUp(sizeof(EmbeddingKernel)), WeightRowBytes(setup.operands.inputs[1])};
 }
 
 Result<OpKernel*> Create(const OpSetup& setup, Arena& persistent, std::span<std::byte>) {

@@ -9,6 +9,7 @@
 
 #include "runtime/core/typed_bytes.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/ops/weight_row.h"
 #include "runtime/xnnpack/coarse_weights.h"
 #include "runtime/xnnpack/fully_connected.h"
 
@@ -25,8 +26,8 @@ constexpr int64_t kBlockCols = 256;
 
 struct RankedPlan {
   FullyConnectedParams dense;
+  MatrixView table;
   ConstantOperand weight;
-  WeightsFile weights_file;
   int64_t group_begin = 0;  // first column of the second group; N: there is none
   size_t dense_workspace_bytes = 0;
   size_t scaled_bytes = 0;  // the input times the deviations of its columns
@@ -152,20 +153,10 @@ class RankedLinearKernel final : public OpKernel {
     return Status::Ok();
   }
 
-  Result<float> Exact(const float* x, int64_t column, std::byte* own_weights) const {
-    const auto row = static_cast<size_t>(column), k = static_cast<size_t>(plan_.dense.in_channels);
-    const std::span<const std::byte> stored = plan_.weight.data.subspan(row * k, k);
-    const std::span<const std::byte> stored_scale =
-        plan_.weight.scales.subspan(row * sizeof(float), sizeof(float));
-    const std::byte *weights = stored.data(), *scale = stored_scale.data();
-    if (const WeightsFile& file = plan_.weights_file; file.read != nullptr) {
-      std::byte* own_scale = own_weights + AlignUp(k);
-      EARSHOT_RETURN_IF_ERROR(file.read(file.context, stored, own_weights));
-      EARSHOT_RETURN_IF_ERROR(file.read(file.context, stored_scale, own_scale));
-      weights = own_weights;
-      scale = own_scale;
-    }
-    return *ElementsAt<float>(scale) * Dot(x, ElementsAt<int8_t>(weights), plan_.dense.in_channels);
+  Result<float> Exact(const float* x, int64_t column, std::byte* scratch) const {
+    EARSHOT_ASSIGN_OR_RETURN(const WeightRow row, ReadWeightRow(plan_.table, plan_.weight,
+                                                                plan_.dense.weights_file, column, scratch));
+    return *ElementsAt<float>(row.scales) * Dot(x, ElementsAt<int8_t>(row.values), plan_.dense.in_channels);
   }
 
   RankedPlan plan_;
@@ -191,13 +182,13 @@ RankedPlan Plan(const OpSetup& setup) {
                 .scales = setup.constants[1].scales.data(),
                 .coarse = &kNoColumns,
                 .weights_file = setup.weights_file};
+  plan.table = setup.operands.inputs[1];
   plan.weight = setup.constants[1];
-  plan.weights_file = setup.weights_file;
   plan.group_begin = begin == 0 ? out.cols : std::min(begin, out.cols);
   plan.dense_workspace_bytes = FullyConnected::WorkspaceBytes(plan.dense);
   // One more cache line, since XNNPACK may read a little past the last row.
   plan.scaled_bytes = AlignUp(static_cast<size_t>(in.rows * in.cols) * sizeof(float)) + kArenaAlignment;
-  plan.row_bytes = AlignUp(static_cast<size_t>(in.cols)) + AlignUp(sizeof(float));
+  plan.row_bytes = WeightRowBytes(plan.table);
   plan.num_threads = setup.num_threads;
   return plan;
 }

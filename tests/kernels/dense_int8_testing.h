@@ -2,11 +2,14 @@
 #ifndef EARSHOT_TESTS_KERNELS_DENSE_INT8_TESTING_H_
 #define EARSHOT_TESTS_KERNELS_DENSE_INT8_TESTING_H_
 
+#include <catch2/catch_test_macros.hpp>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "runtime/kernels/dense_int8.h"
+#include "runtime/kernels/reference.h"
 #include "tests/kernels/kernel_testing.h"
 
 namespace earshot::testing {
@@ -72,6 +75,25 @@ class DenseInt8Case {
   kernels::DenseInt8Layout layout_;
   int64_t in_channels_;
 };
+
+// Fails with `name` unless the kernel's results are those of its scalar twin.
+inline void CheckAgainstTwin(const char* name, kernels::MultiplyDenseInt8 multiply, DenseInt8Case& layer) {
+  const int64_t rows = layer.in.const_view().rows, outputs = layer.weights.const_view().rows;
+  GuardedMatrix<float> out(rows, outputs, outputs + 1), expected(rows, outputs, outputs);
+  multiply(layer.JobFor(out.view()));
+  kernels::reference::MultiplyDenseInt8(layer.JobFor(expected.view()));
+  for (int64_t m = 0; m < rows; ++m) {
+    for (int64_t n = 0; n < outputs; ++n) {
+      const float got = out.view().Row(m)[n], want = expected.view().Row(m)[n];
+      // The sums are the same; the kernel rounds twice, its twin three times, by 2^-24 each.
+      const float bias = layer.bias[static_cast<size_t>(n)];
+      const float bound = 5 * 0x1p-24f * (std::abs(want - bias) + std::abs(bias));
+      if (!(std::abs(got - want) <= bound))
+        FAIL(name << ": row " << m << " column " << n << ": " << got << ", not " << want);
+    }
+  }
+  CHECK(out.GapsIntact());
+}
 
 }  // namespace earshot::testing
 

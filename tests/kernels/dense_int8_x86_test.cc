@@ -1,15 +1,14 @@
 // Compiled for 64-bit x86 only. The kernels for AVX-512 VNNI and for AMX, each where the CPU has it.
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
-#include <cmath>
 
 #include "runtime/core/x86_features.h"
-#include "runtime/kernels/reference.h"
 #include "tests/kernels/dense_int8_testing.h"
 
 namespace earshot {
 namespace {
 
+using testing::CheckAgainstTwin;
 using testing::DenseInt8Case;
 using testing::DenseInt8Shape;
 using testing::GuardedMatrix;
@@ -30,28 +29,10 @@ X86Kernel EachKernel() {
                             kernels::kX86Int4Layout});
 }
 
-void CheckAgainstTwin(const X86Kernel& kernel, const DenseInt8Shape& shape, DenseInt8Case& layer) {
-  GuardedMatrix<float> out(shape.rows, shape.out_channels, shape.out_channels + 1);
-  GuardedMatrix<float> expected(shape.rows, shape.out_channels, shape.out_channels);
-  kernel.multiply(layer.JobFor(out.view()));
-  kernels::reference::MultiplyDenseInt8(layer.JobFor(expected.view()));
-  for (int64_t m = 0; m < shape.rows; ++m) {
-    for (int64_t n = 0; n < shape.out_channels; ++n) {
-      const float got = out.view().Row(m)[n], want = expected.view().Row(m)[n];
-      // The sums are the same; the kernel rounds twice, its twin three times, by 2^-24 each.
-      const float bias = layer.bias[static_cast<size_t>(n)];
-      const float bound = 5 * 0x1p-24f * (std::abs(want - bias) + std::abs(bias));
-      if (!(std::abs(got - want) <= bound))
-        FAIL(kernel.name << ": row " << m << " column " << n << ": " << got << ", not " << want);
-    }
-  }
-  CHECK(out.GapsIntact());
-}
-
 void CheckShape(const X86Kernel& kernel, const DenseInt8Shape& shape) {
   DenseInt8Case layer(kernel.layout, shape);
   layer.Pack();
-  CheckAgainstTwin(kernel, shape, layer);
+  CheckAgainstTwin(kernel.name, kernel.multiply, layer);
 }
 
 TEST_CASE("int8 layers on x86 equal their twin, with all tails and alignments", "[quick]") {
@@ -95,7 +76,7 @@ TEST_CASE("sums of the largest products stay exact on x86", "[quick]") {
       layer.in.FillWith([value] { return value; });
       layer.weights.FillWith([weight] { return weight; });
       layer.Pack();
-      CheckAgainstTwin(kernel, shape, layer);
+      CheckAgainstTwin(kernel.name, kernel.multiply, layer);
     }
   }
 }
